@@ -1,0 +1,39 @@
+// What masking must do for one statement, as far as its text and the catalog tell. The engine applies it to the answer.
+
+/** A masked column that exists: the relation and column a rule of the policy names. */
+export interface MaskedColumn {
+  readonly relationOid: number
+  readonly column: number
+  /** Index into the session masker's `columns`. */
+  readonly rule: number
+}
+
+/** What is known of one output column before the server answers. */
+export type ColumnPlan =
+  /** Proven: no masked column can flow into it. */
+  | { readonly kind: 'pass' }
+  /** Proven to be exactly this masked column: mask the cell by the rule. */
+  | { readonly kind: 'mask'; readonly rule: number }
+  /** May contain masked values in any form: the whole cell is replaced by NULL. */
+  | { readonly kind: 'blank'; readonly rule: number }
+  /** The syntax tree does not tell; RowDescription's table and column decide, and without them it is `blank`. */
+  | { readonly kind: 'provenance'; readonly rule: number }
+
+export type MaskPlan =
+  /** Nothing it reads, writes or calls can meet a masked column: its answer passes untouched. */
+  | { readonly kind: 'clean' }
+  /** Rows may hold masked values. `columns` by position, or null when the count is only known to the server (then `provenance` for all). */
+  | { readonly kind: 'tainted'; readonly columns: readonly ColumnPlan[] | null; readonly copy: CopyPlan | null }
+  /** It cannot be made safe: it does not run. */
+  | { readonly kind: 'refuse'; readonly rule: number; readonly reason: string; readonly hint: string }
+
+/** COPY … TO STDOUT over masked columns, in text or csv. */
+export interface CopyPlan {
+  readonly format: 'text' | 'csv'
+  readonly delimiter: string
+  readonly nullText: string
+  readonly quote: string
+  readonly escape: string
+  readonly hasHeader: boolean
+  readonly columns: readonly ColumnPlan[]
+}

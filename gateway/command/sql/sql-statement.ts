@@ -1,0 +1,44 @@
+// One SQL statement as read: the command for the policy, and what the engine must do because of it.
+import type { SqlCommand } from '../../core/command.ts'
+
+/** What a statement does to the names the gateway keeps track of. */
+export type NameChange =
+  | { readonly kind: 'prepare'; readonly name: string; readonly statement: SqlStatement }
+  | { readonly kind: 'execute'; readonly name: string }
+  /** null = all (DEALLOCATE ALL, DISCARD). */
+  | { readonly kind: 'deallocate'; readonly name: string | null }
+  | { readonly kind: 'declare-cursor'; readonly name: string; readonly statement: SqlStatement }
+  | { readonly kind: 'fetch'; readonly name: string }
+  | { readonly kind: 'close-cursor'; readonly name: string | null }
+
+export interface SqlStatement {
+  readonly command: SqlCommand
+  /** The statement's node of libpg-query's tree; null when it could not be read. Walk it, never change it. */
+  readonly node: unknown
+  /** Names prepared, executed, declared, fetched, forgotten by this statement. */
+  readonly names: readonly NameChange[]
+  /** It may change what names mean or what relations hold (ddl, opaque): renew the catalog after it. */
+  readonly changesCatalog: boolean
+  /** It may change search_path, role, or a setting the reading depends on: cached readings of this session are void. */
+  readonly changesSession: boolean
+  /** begin, commit, rollback, savepoint …: so that held commands inside a transaction can say that locks are held. */
+  readonly isTransactionControl: boolean
+  /** Decisions that depended on a literal (WHERE 1=1, GROUP BY 1): the integer-normalised cache key must not be used. */
+  readonly isLiteralSensitive: boolean
+}
+
+/** Everything the reading of a text depends on; the cache key is made of the same. */
+export interface SqlContext {
+  readonly catalog: import('./catalog.ts').Catalog | null
+  /** Schemas in effect, in order; null = unknown (an opaque statement may have changed it). */
+  readonly searchPath: readonly string[] | null
+  /** `schema.name` of functions the policy trusts, lower case. */
+  readonly trustedFunctions: ReadonlySet<string>
+  /** From ParameterStatus; anything but `on` makes text with a backslash unreadable. */
+  readonly standardConformingStrings: boolean
+  /** True when client_encoding is UTF8; otherwise only ASCII can be read. */
+  readonly isUtf8: boolean
+  /** Statements prepared in this session (SQL or protocol), by name; a name that is absent is opaque. */
+  readonly prepared: ReadonlyMap<string, SqlStatement>
+  readonly cursors: ReadonlyMap<string, SqlStatement>
+}

@@ -1,0 +1,36 @@
+// What may be seen of a result. mask/ implements it, engines apply it; decided once per shape, not per value.
+
+export interface CellMask {
+  /** Name of the `masks:` entry. */
+  readonly rule: string
+  /**
+   * The cell as the client may see it; null = SQL NULL. Never invalid for its type, and its length says nothing of the value's.
+   * @param cell the value's bytes as on the wire. @param typeOid PostgreSQL type. @param format 0 text, 1 binary.
+   */
+  apply(cell: Buffer, typeOid: number, format: 0 | 1): Buffer | null
+}
+
+/** Replaces what patterns find in text. */
+export interface TextMask {
+  readonly rules: readonly string[]
+  /** The text with every finding replaced, and how often per rule; `found` is empty when the text is unchanged. */
+  apply(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
+}
+
+export interface ColumnRule {
+  readonly rule: string
+  /** Globs as in the policy: `public`, `customers`, `email`, each may be `*`. */
+  readonly schema: string
+  readonly table: string
+  readonly column: string
+  readonly mask: CellMask
+}
+
+export interface Masker {
+  /** Column rules that hold for this connection and identity (those lifted by `unless` are left out). Empty = no column is masked. */
+  readonly columns: readonly ColumnRule[]
+  /** Rules lifted for this identity by `unless`; recorded at session start. */
+  readonly lifted: readonly string[]
+  /** null = no pattern applies. */
+  readonly text: TextMask | null
+}

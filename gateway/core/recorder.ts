@@ -1,0 +1,23 @@
+// What the rooms know of the recording: two verbs. record/ implements it.
+import type { EventBody } from './events.ts'
+
+export interface Recorder {
+  /**
+   * Writes events so that they survive the death of this process, before it returns (`written`), or of the
+   * machine (`synced`: fdatasync too). One write for all of them. Synchronous on purpose: no byte is forwarded in between.
+   *
+   * @param session id of the session, null for events of the run.
+   * @throws {SallyportError} RECORDING_FAILED; afterwards every further call throws it as well.
+   */
+  commit(session: string | null, events: readonly EventBody[], durability: 'written' | 'synced'): void
+  /**
+   * Queues an event that follows from what was committed (results, rows); it is written with the next commit or within 50 ms.
+   * Returns false when more than a limit is queued: stop reading the target and await `drained`.
+   */
+  append(session: string | null, event: EventBody): boolean
+  drained(): Promise<void>
+  /** The next number of a command in this run, from 1. */
+  nextCommand(): number
+  /** True after a failure: nothing may be forwarded any more. */
+  readonly hasFailed: boolean
+}

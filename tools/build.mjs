@@ -1,0 +1,43 @@
+// Builds dist/ from the sources: byte-reproducible ESM bundles for Node 20.19 and newer, the SQL parser's wasm beside them.
+import { build } from 'esbuild'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+const root = path.resolve(import.meta.dirname, '..')
+const out = path.join(root, process.argv[2] ?? 'dist')
+
+/** Entry -> bundle. The artifact client is large and only loaded when a run uploads, so it stands alone. */
+const bundles = {
+  'main.mjs': 'src/main.ts',
+  'post.mjs': 'src/post.ts',
+  'gateway.mjs': 'gateway/main.ts',
+  'cli.mjs': 'cli/main.ts',
+  'artifact.mjs': 'gateway/adapter/artifact/artifact-client.ts',
+}
+
+const header = 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);'
+
+rmSync(out, { recursive: true, force: true })
+mkdirSync(out, { recursive: true })
+for (const [name, entry] of Object.entries(bundles)) {
+  if (!existsSync(path.join(root, entry))) continue
+  await build({
+    entryPoints: [path.join(root, entry)],
+    outfile: path.join(out, name),
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    banner: { js: name === 'cli.mjs' ? `#!/usr/bin/env node\n${header}` : header },
+    define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
+    external: ['./artifact.mjs'],
+    logLevel: 'warning',
+  })
+}
+copyFileSync(path.join(root, 'node_modules/libpg-query/wasm/libpg-query.wasm'), path.join(out, 'libpg-query.wasm'))
+writeFileSync(path.join(out, 'package.json'), '{ "type": "module" }\n')
+process.stderr.write(`built ${readdirSync(out).toSorted().join(' ')}\n`)
