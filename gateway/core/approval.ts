@@ -5,9 +5,14 @@ import type { ApproverGroup, Verdict } from './decision.ts'
 import type { Hold } from './session.ts'
 
 export interface ApprovalRequest {
+  /** Id of the session that waits. */
+  readonly session: string
+  /** Number of the flagged command in the recording. */
+  readonly number: number
   readonly connection: Connection
-  /** All commands of the message; the flagged one first in `flagged`. */
+  /** All commands of the message as people may read them: patterns and password literals are masked. */
   readonly commands: readonly Command[]
+  /** The one of `commands` that the rule flagged. */
   readonly flagged: Command
   readonly rule: string
   readonly because: string | null
@@ -19,16 +24,37 @@ export interface ApprovalRequest {
 
 /** Told of what happens to one request, for recording and for the client. */
 export interface ApprovalProgress {
-  /** The request is out: code, deadline, permalink. Called once, before any answer counts. */
+  /** The command is held: code and deadline are set, the request is not out yet. Called once, at once. */
+  onHeld(hold: Hold, digest: string): void
+  /** The request is out: code, deadline, permalink. Called before any answer counts; again when it had to be posted anew. */
   onPosted(hold: Hold, digest: string): void
-  /** An answer that does not count, and why. */
-  onRefused(login: string, id: number, reason: string, evidence: string): void
+  /** An answer that does not count, and why. May come after the verdict (a denial that was too late). */
+  onRefused(answer: RefusedAnswer): void
+}
+
+/** Somebody answered, and it did not count. */
+export interface RefusedAnswer {
+  readonly code: string
+  readonly login: string
+  /** Numeric id of the person. */
+  readonly id: number
+  /** One word of a fixed list, e.g. `not_approver`. */
+  readonly reason: string
+  /** The same for people. */
+  readonly words: string
+  /** Permalink of the answer. */
+  readonly evidence: string
+  /** The server's time of the answer. */
+  readonly at: Date
 }
 
 export interface ApprovalDesk {
   /**
    * Posts the request and waits for people. Resolves once; never with `approved` after the signal aborted, the
    * deadline (monotonic) passed, the head moved, or the API could not be read right before the release.
+   *
+   * @throws {SallyportError} NO_PULL_REQUEST, COMMENT_REFUSED, APPROVERS_UNREADABLE, COMMAND_DENIED (it cannot be shown in full):
+   * nobody could ever approve it.
    */
   ask(request: ApprovalRequest, progress: ApprovalProgress, signal: AbortSignal): Promise<Verdict>
   /** After an approval: what came of it, for the end state of the request. Never throws. */
