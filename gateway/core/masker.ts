@@ -8,6 +8,8 @@ export interface CellMask {
    * @param cell the value's bytes as on the wire. @param typeOid PostgreSQL type. @param format 0 text, 1 binary.
    */
   apply(cell: Buffer, typeOid: number, format: 0 | 1): Buffer | null
+  /** The one output for every value of this type and format (null = SQL NULL); undefined when it depends on the value. */
+  constant(typeOid: number, format: 0 | 1): Buffer | null | undefined
 }
 
 /** Replaces what patterns find in text. */
@@ -15,6 +17,10 @@ export interface TextMask {
   readonly rules: readonly string[]
   /** The text with every finding replaced, and how often per rule; `found` is empty when the text is unchanged. */
   apply(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
+  /** The same for JSON text: strings at any depth, keys too; a number that is found becomes a string, so it stays JSON. */
+  applyJson(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
+  /** False only when no pattern can match in these UTF-8 bytes; cheap, called for every text cell. */
+  mayFind(bytes: Buffer, start: number, end: number): boolean
 }
 
 export interface ColumnRule {
@@ -24,6 +30,8 @@ export interface ColumnRule {
   readonly table: string
   readonly column: string
   readonly mask: CellMask
+  /** What predicates, ordering and grouping on the column may do. */
+  readonly inference: 'allow' | 'refuse'
 }
 
 export interface Masker {
