@@ -1,0 +1,47 @@
+// The two files of a log's checkpoints: `checkpoint` is the newest, `checkpoints` the earlier ones, in order.
+import path from 'node:path'
+import { signCheckpoint } from './checkpoint.ts'
+import { CHECKPOINT_FILE, CHECKPOINTS_FILE } from './layout.ts'
+import { LogFile, replaceFile } from './log-file.ts'
+import type { Disk } from './log-file.ts'
+import type { MerkleTree } from './merkle-tree.ts'
+import type { NoteSigner } from './signed-note.ts'
+
+export class CheckpointFiles {
+  readonly #disk: Disk
+  readonly #newest: string
+  readonly #earlier: LogFile
+  readonly #signer: NoteSigner
+  #note: string | null = null
+  #size = 0
+
+  constructor(disk: Disk, dir: string, signer: NoteSigner) {
+    this.#disk = disk
+    this.#newest = path.join(dir, CHECKPOINT_FILE)
+    this.#earlier = new LogFile(disk, path.join(dir, CHECKPOINTS_FILE))
+    this.#signer = signer
+  }
+
+  /** Lines under the newest checkpoint. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Signs the tree as it is; nothing to do when the newest checkpoint has it already. */
+  sign(tree: MerkleTree, isSynced: boolean): void {
+    if (tree.size === this.#size && this.#note !== null) return
+    const note = signCheckpoint({ origin: this.#signer.name, size: tree.size, root: tree.root() }, this.#signer)
+    if (this.#note !== null) {
+      const earlier = Buffer.from(this.#note, 'utf8')
+      this.#earlier.append(earlier, 0, earlier.length)
+    }
+    replaceFile(this.#disk, this.#newest, note, isSynced)
+    if (isSynced) this.#earlier.sync()
+    this.#note = note
+    this.#size = tree.size
+  }
+
+  close(): void {
+    this.#earlier.close()
+  }
+}

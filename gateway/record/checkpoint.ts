@@ -1,0 +1,31 @@
+// C2SP tlog checkpoints: what a signed note about a log says. https://c2sp.org/tlog-checkpoint
+import { HASH_BYTES } from './merkle-tree.ts'
+import { canonicalBase64, openNote, signNote } from './signed-note.ts'
+import type { NoteSigner, NoteVerifier } from './signed-note.ts'
+
+export interface Checkpoint {
+  /** Which log; here also the name of its key. */
+  readonly origin: string
+  /** Number of lines. */
+  readonly size: number
+  readonly root: Buffer
+}
+
+export function signCheckpoint(checkpoint: Checkpoint, signer: NoteSigner): string {
+  return signNote(`${checkpoint.origin}\n${checkpoint.size}\n${checkpoint.root.toString('base64')}\n`, signer)
+}
+
+/** null when it is not signed by this key, is about another log, or is not spelled as `signCheckpoint` spells it. */
+export function openCheckpoint(note: string, verifier: NoteVerifier): Checkpoint | null {
+  const text = openNote(note, verifier)
+  const [, origin, digits, base64] = /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]+)\n$/u.exec(text ?? '') ?? []
+  if (origin !== verifier.name || digits === undefined || base64 === undefined) return null
+  const root = canonicalBase64(base64)
+  return root?.length === HASH_BYTES ? { origin, size: Number(digits), root } : null
+}
+
+/** The notes of a `checkpoints` file, in order; null when something in it is not a note with one signature. */
+export function splitCheckpoints(text: string): readonly string[] | null {
+  const notes = text.match(/[^\n]+\n[^\n]+\n[^\n]+\n\n[^\n]+\n/gu) ?? []
+  return notes.join('') === text ? notes : null
+}

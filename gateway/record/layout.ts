@@ -1,0 +1,27 @@
+// Which names belong to a recording (CONTRACT 7), and how they are found in a folder.
+import path from 'node:path'
+import type { Disk } from './log-file.ts'
+
+export const EVENTS_FILE = 'events.jsonl'
+export const CHECKPOINT_FILE = 'checkpoint'
+export const CHECKPOINTS_FILE = 'checkpoints'
+export const STATEMENT_FILE = 'statement.dsse.json'
+export const REPLAY_FILE = 'replay.html'
+
+/** True for a name of the layout, `/` between its parts. */
+export function isRecordingFile(name: string): boolean {
+  return /^(?:events\.jsonl|checkpoints?|statement\.dsse\.json|keys\.age|replay\.html(?:\.age)?|sessions\/[A-Za-z0-9_-]+\.cast(?:\.age)?)$/.test(
+    name,
+  )
+}
+
+/** The recording's files below a folder, sorted; whatever else lies there is none of our business. */
+export function recordingFiles(disk: Pick<Disk, 'readdirSync'>, dir: string): readonly string[] {
+  const names = (below: string): string[] =>
+    disk
+      .readdirSync(path.join(dir, below), { withFileTypes: true })
+      .flatMap(entry =>
+        entry.isFile() ? [below + entry.name] : entry.isDirectory() && below + entry.name === 'sessions' ? names('sessions/') : [],
+      )
+  return names('').filter(isRecordingFile).toSorted()
+}

@@ -1,0 +1,106 @@
+// The file of a log: appended with one write, cut back when a write failed half-way, with a reserve for its last words.
+import fs from 'node:fs'
+import path from 'node:path'
+
+/** The calls of node:fs that a log needs; a test replaces them to let the disk fail. */
+export type Disk = Pick<
+  typeof fs,
+  | 'openSync'
+  | 'writeSync'
+  | 'fdatasyncSync'
+  | 'fsyncSync'
+  | 'ftruncateSync'
+  | 'closeSync'
+  | 'renameSync'
+  | 'rmSync'
+  | 'mkdirSync'
+  | 'readFileSync'
+  | 'readdirSync'
+>
+
+/** Owner only: a recording holds what the clients saw. */
+const FILE_MODE = 0o600
+const RESERVE = '.reserve'
+
+export class LogFile {
+  readonly #disk: Disk
+  readonly #fd: number
+  #size = 0
+
+  /** @throws when the file exists: a recording is never written over. */
+  constructor(disk: Disk, file: string) {
+    this.#disk = disk
+    this.#fd = disk.openSync(file, 'ax', FILE_MODE)
+  }
+
+  /** Bytes that are whole lines. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Appends with one write. A write that is short is a failure; what it left is cut off by `cutBack`. */
+  append(bytes: Buffer, offset: number, length: number): void {
+    const written = this.#disk.writeSync(this.#fd, bytes, offset, length)
+    if (written !== length) throw new Error(`short write: ${written} of ${length} bytes`)
+    this.#size += length
+  }
+
+  cutBack(): void {
+    this.#disk.ftruncateSync(this.#fd, this.#size)
+  }
+
+  sync(): void {
+    this.#disk.fdatasyncSync(this.#fd)
+  }
+
+  close(): void {
+    this.#disk.closeSync(this.#fd)
+  }
+}
+
+/** Blocks and a file descriptor that are kept back, and given up when the disk is full or no more files may be opened. */
+export class Reserve {
+  readonly #disk: Disk
+  readonly #file: string
+  #fd: number | null
+
+  constructor(disk: Disk, dir: string, bytes: number) {
+    this.#disk = disk
+    this.#file = path.join(dir, RESERVE)
+    this.#fd = disk.openSync(this.#file, 'wx', FILE_MODE)
+    disk.writeSync(this.#fd, Buffer.alloc(bytes, 'reserve '), 0, bytes)
+  }
+
+  release(): void {
+    if (this.#fd === null) return
+    const fd = this.#fd
+    this.#fd = null
+    this.#disk.closeSync(fd)
+    this.#disk.rmSync(this.#file, { force: true })
+  }
+}
+
+/** Puts a small file in place as a whole: after a crash there is the old one or the new one. */
+export function replaceFile(disk: Disk, file: string, text: string, isSynced: boolean): void {
+  const draft = `${file}.tmp`
+  const bytes = Buffer.from(text, 'utf8')
+  const fd = disk.openSync(draft, 'w', FILE_MODE)
+  try {
+    const written = disk.writeSync(fd, bytes, 0, bytes.length)
+    if (written !== bytes.length) throw new Error(`short write: ${written} of ${bytes.length} bytes`)
+    if (isSynced) disk.fdatasyncSync(fd)
+  } finally {
+    disk.closeSync(fd)
+  }
+  disk.renameSync(draft, file)
+}
+
+/** Makes names in a folder durable. */
+export function syncFolder(disk: Disk, dir: string): void {
+  const fd = disk.openSync(dir, 'r')
+  try {
+    disk.fsyncSync(fd)
+  } finally {
+    disk.closeSync(fd)
+  }
+}

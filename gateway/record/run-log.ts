@@ -1,0 +1,307 @@
+// The log of one run: what is committed is on disk when the call returns. Fails closed: after one failure nothing is taken any more.
+import fs from 'node:fs'
+import path from 'node:path'
+import type { Clock } from '../core/clock.ts'
+import { SallyportError } from '../core/errors.ts'
+import type { EventBody, RunCounts, RunOpen } from '../core/events.ts'
+import type { Recorder } from '../core/recorder.ts'
+import { boundedJson } from './bounded-event.ts'
+import { CheckpointFiles } from './checkpoint-files.ts'
+import { EVENTS_FILE } from './layout.ts'
+import { LogFile, Reserve } from './log-file.ts'
+import type { Disk } from './log-file.ts'
+import { MerkleTree } from './merkle-tree.ts'
+import { PendingLines } from './pending-lines.ts'
+import { sealFiles } from './seal.ts'
+import type { SealedFile } from './seal.ts'
+import { createSigner } from './signed-note.ts'
+import type { NoteSigner } from './signed-note.ts'
+import { Tally } from './tally.ts'
+
+export interface RunLogLimits {
+  /** Characters of JSON of one event; what is longer is cut, and says so. */
+  readonly maxEventChars: number
+  /** Bytes of appended lines that may wait; more and `append` returns false. */
+  readonly maxQueuedBytes: number
+  /** How long an appended line may wait. */
+  readonly flushMs: number
+  readonly checkpointMs: number
+  readonly checkpointLines: number
+  readonly reserveBytes: number
+}
+
+export const runLogLimits: RunLogLimits = {
+  maxEventChars: 1024 * 1024,
+  maxQueuedBytes: 256 * 1024,
+  flushMs: 50,
+  checkpointMs: 5000,
+  checkpointLines: 1000,
+  reserveBytes: 256 * 1024,
+}
+
+export interface RunLogOptions {
+  /** Gets the files of the recording; made when missing, must not hold a recording already. */
+  readonly dir: string
+  /** Names the log and its key, e.g. `github.com/acme/shop/run/7712.1/4f9c…`: no white space, no `+`. */
+  readonly origin: string
+  readonly clock: Clock
+  readonly limits?: Partial<RunLogLimits>
+  readonly disk?: Disk
+}
+
+export interface SealOptions {
+  /** Why the run ended, in a few words. */
+  readonly reason: string
+}
+
+export interface Sealed {
+  readonly dir: string
+  /** Names below `dir` with their digests, the statement last. */
+  readonly files: readonly SealedFile[]
+  readonly lines: number
+  /** RFC 6962 root, base64. */
+  readonly root: string
+  readonly key: string
+  readonly counts: RunCounts
+}
+
+/**
+ * Opens the log of a run, with a signing key of its own that never leaves this process.
+ * @throws {SallyportError} RECORDING_FAILED when the folder cannot be written or holds a recording already.
+ */
+export function openRunLog(options: RunLogOptions): RunLog {
+  return new RunLog(options)
+}
+
+export class RunLog implements Recorder {
+  /** The verifier key that this log's checkpoints and statement are signed with. */
+  readonly key: string
+  readonly dir: string
+  readonly #disk: Disk
+  readonly #clock: Clock
+  readonly #limits: RunLogLimits
+  readonly #signer: NoteSigner
+  readonly #file: LogFile
+  readonly #reserve: Reserve
+  readonly #checkpoints: CheckpointFiles
+  readonly #openedMs: number
+  readonly #pending = new PendingLines()
+  readonly #tree = new MerkleTree()
+  readonly #tally = new Tally()
+  readonly #ended = new AbortController()
+  #opening: RunOpen | null = null
+  #commands = 0
+  #spelledAt = Number.NaN
+  #spelled = ''
+  #isFlagged = false
+  #isFlushDue = false
+  #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
+  #failure: SallyportError | null = null
+  #sealed: Promise<Sealed> | null = null
+
+  constructor(options: RunLogOptions) {
+    this.dir = options.dir
+    this.#disk = options.disk ?? fs
+    this.#clock = options.clock
+    this.#limits = { ...runLogLimits, ...options.limits }
+    this.#signer = createSigner(options.origin)
+    this.key = this.#signer.text
+    this.#openedMs = this.#clock.monotonicMs()
+    try {
+      this.#disk.mkdirSync(options.dir, { recursive: true, mode: 0o700 })
+      this.#file = new LogFile(this.#disk, path.join(options.dir, EVENTS_FILE))
+      this.#reserve = new Reserve(this.#disk, options.dir, this.#limits.reserveBytes)
+      this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer)
+    } catch (cause) {
+      throw new SallyportError('RECORDING_FAILED', `cannot start a recording in ${options.dir}`, { why: whyOf(cause), cause })
+    }
+    void this.#signInTime()
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== null
+  }
+
+  /** Lines on disk. */
+  get lines(): number {
+    return this.#tree.size
+  }
+
+  get counts(): RunCounts {
+    return this.#tally.counts()
+  }
+
+  nextCommand(): number {
+    this.#commands += 1
+    return this.#commands
+  }
+
+  commit(session: string | null, events: readonly EventBody[], durability: 'written' | 'synced'): void {
+    this.#refuse()
+    try {
+      for (const event of events) this.#put(session, event)
+      this.#flush()
+      if (durability === 'synced') this.#file.sync()
+      if (this.#isFlagged || this.#tree.size - this.#checkpoints.size >= this.#limits.checkpointLines) this.#checkpoint()
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+  }
+
+  append(session: string | null, event: EventBody): boolean {
+    this.#refuse()
+    try {
+      this.#put(session, event)
+      // A caller that does not heed `false` is slowed down by the disk itself.
+      if (this.#pending.length > 4 * this.#limits.maxQueuedBytes) this.#flush()
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+    const isFull = this.#pending.length > this.#limits.maxQueuedBytes
+    if (!this.#isFlushDue) void this.#flushInTime(isFull ? 0 : this.#limits.flushMs)
+    else if (isFull) setImmediate(() => this.#flushNow())
+    return !isFull
+  }
+
+  drained(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    if (this.#pending.length <= this.#limits.maxQueuedBytes) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /**
+   * Ends the log: `run.close`, last checkpoint, statement, all of it synced. Calling it again gives the same answer.
+   * @throws {SallyportError} RECORDING_FAILED when the log failed before, or fails now; then there is no `run.close`.
+   */
+  seal(options: SealOptions): Promise<Sealed> {
+    this.#sealed ??= this.#seal(options)
+    return this.#sealed
+  }
+
+  async #seal({ reason }: SealOptions): Promise<Sealed> {
+    this.#ended.abort()
+    this.#refuseFailed()
+    try {
+      const counts = this.#tally.counts()
+      this.#put(null, { kind: 'run.close', reason, counts })
+      this.#flush()
+      this.#file.sync()
+      this.#checkpoints.sign(this.#tree, true)
+      this.#reserve.release()
+      const root = this.#tree.root().toString('base64')
+      const { origin, key, lines } = { origin: this.#signer.name, key: this.key, lines: this.#tree.size }
+      const { policy, identity, run } = this.#opening ?? { policy: null, identity: null, run: null }
+      const closed = { at: this.#clock.now().toISOString(), reason }
+      const files = await sealFiles(this.#disk, this.dir, { origin, key, lines, root, closed, counts, policy, identity, run }, this.#signer)
+      this.#file.close()
+      this.#checkpoints.close()
+      return { dir: this.dir, files, lines, root, key, counts }
+    } catch (cause) {
+      throw this.#fail(cause)
+    }
+  }
+
+  #put(session: string | null, event: EventBody): void {
+    if (event.kind === 'run.open') this.#opening ??= event
+    if (event.kind === 'ask' || event.kind === 'session.close') this.#isFlagged = true
+    this.#tally.count(event)
+    const ms = Math.round((this.#clock.monotonicMs() - this.#openedMs) * 1000) / 1000
+    this.#pending.add({ at: this.#wallTime(), ms, session }, boundedJson(event, this.#limits.maxEventChars))
+  }
+
+  /** Spelled anew only when the millisecond changed: several events fall into one. */
+  #wallTime(): string {
+    const now = this.#clock.now()
+    if (now.getTime() !== this.#spelledAt) {
+      this.#spelledAt = now.getTime()
+      this.#spelled = now.toISOString()
+    }
+    return this.#spelled
+  }
+
+  /** One write for all pending lines; only then do they belong to the tree. */
+  #flush(): void {
+    if (this.#pending.count === 0) return
+    this.#file.append(this.#pending.bytes, 1, this.#pending.length)
+    for (const leaf of this.#pending.take()) this.#tree.append(leaf)
+    for (const { resolve } of this.#waiting.splice(0)) resolve()
+  }
+
+  #checkpoint(): void {
+    this.#isFlagged = false
+    this.#checkpoints.sign(this.#tree, false)
+  }
+
+  #flushNow(): void {
+    if (this.#failure !== null || this.#ended.signal.aborted) return
+    try {
+      this.#flush()
+    } catch (cause) {
+      this.#fail(cause)
+    }
+  }
+
+  async #flushInTime(waitMs: number): Promise<void> {
+    this.#isFlushDue = true
+    try {
+      if (waitMs === 0) await new Promise(setImmediate)
+      else await this.#clock.sleep(waitMs, this.#ended.signal)
+    } catch {
+      // Sealing or failing ends the wait; both have dealt with what is pending.
+    }
+    this.#isFlushDue = false
+    this.#flushNow()
+  }
+
+  async #signInTime(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      try {
+        await this.#clock.sleep(this.#limits.checkpointMs, this.#ended.signal)
+      } catch {
+        return
+      }
+      if (this.#failure !== null || this.#ended.signal.aborted) return
+      try {
+        this.#flush()
+        if (this.#tree.size > this.#checkpoints.size) this.#checkpoint()
+      } catch (cause) {
+        this.#fail(cause)
+      }
+    }
+  }
+
+  #refuse(): void {
+    this.#refuseFailed()
+    if (this.#sealed !== null) throw new SallyportError('RECORDING_FAILED', 'the recording is sealed')
+  }
+
+  #refuseFailed(): void {
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Remembers the first failure, and uses the reserve to say in the log itself why it ends. */
+  #fail(cause: unknown): SallyportError {
+    if (this.#failure !== null) return this.#failure
+    const failure = new SallyportError('RECORDING_FAILED', 'the recording cannot be written', { why: whyOf(cause), cause })
+    this.#failure = failure
+    this.#ended.abort()
+    this.#pending.drop()
+    try {
+      this.#reserve.release()
+      this.#file.cutBack()
+      this.#put(null, { kind: 'error', command: null, code: failure.code, message: `${failure.message}: ${whyOf(cause)}` })
+      this.#flush()
+      this.#checkpoints.sign(this.#tree, true)
+    } catch {
+      // Not even the reserve helped. What is on disk stays verifiable up to its last checkpoint.
+    }
+    for (const { reject } of this.#waiting.splice(0)) reject(failure)
+    return failure
+  }
+}
+
+/** The system's short name for what went wrong: its message may hold paths, its code does not. */
+function whyOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'unknown reason'
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}
