@@ -23,11 +23,13 @@ export interface LaunchRequest {
   readonly environment: Readonly<Record<string, string>>
   /** Directory that gets the sealed recording; null = a private directory (it is shipped by sinks). */
   readonly out: string | null
-  /** Directory for client files (service file, ssh config, kubeconfig); must exist, readable by the job. */
+  /** Directory that will hold the client files (service file, ssh config, kubeconfig). The launcher writes them: it is the job's user. */
   readonly clientDir: string
   readonly isolation: 'user' | 'none'
   /** Process whose end ends the gateway (the runner's worker); null = the pipe's end does. */
   readonly watchPid: number | null
+  /** The gateway ends after this time whatever happens; null = no limit. */
+  readonly timeToLiveMs: number | null
   /** Upload settings for the `artifact` sink; null = no artifact (exec). */
   readonly artifact: { readonly name: string; readonly retentionDays: number | null } | null
   readonly attest: boolean
@@ -42,6 +44,13 @@ export interface Endpoint {
   readonly url: string
 }
 
+/** A file for the job's clients. */
+export interface ClientFile {
+  /** Relative to `clientDir`, without `..`. */
+  readonly path: string
+  readonly text: string
+}
+
 export interface Ready {
   readonly kind: 'ready'
   readonly run: string
@@ -50,6 +59,8 @@ export interface Ready {
   readonly endpoints: readonly Endpoint[]
   /** Variables for the job (CONTRACT 3.1). */
   readonly environment: Readonly<Record<string, string>>
+  /** What the launcher writes below `clientDir`, readable by the job's user only. They hold tickets, never a credential. */
+  readonly files: readonly ClientFile[]
   /** Values a log must hide (tickets). */
   readonly hide: readonly string[]
   /** Variables the job must not see (`env://`). */
@@ -83,6 +94,7 @@ export interface Finished {
   readonly run: string
   readonly key: string
   readonly out: string | null
+  /** By what came of them: `allowed`, `approved`, `denied`, `rejected`, `expired`, `superseded`; and what else is worth counting. */
   readonly counts: Readonly<Record<string, number>>
   /** Markdown for the step summary, below 200 kB. */
   readonly summary: string

@@ -1,0 +1,22 @@
+// An error that a gateway described in a message, as an error of this process.
+import { errorCodes, SallyportError, type ErrorCode } from '../core/errors.ts'
+import type { Failed } from './protocol.ts'
+
+/** The error a gateway described. A code this side does not know keeps its text. */
+export function errorOf(failed: Failed): SallyportError {
+  return new SallyportError(isErrorCode(failed.code) ? failed.code : 'INTERNAL', failed.message, {
+    ...(failed.why === null ? {} : { why: failed.why }),
+    ...(failed.fix === null ? {} : { fix: failed.fix }),
+  })
+}
+
+/** The message for an error. What is not ours is named, never quoted. */
+export function failedOf(error: unknown): Failed {
+  const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'the gateway failed for a reason it does not know')
+  const { code, id, exitStatus, message, why, fix } = known
+  return { kind: 'failed', code, id, exitStatus, message, why, fix }
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCodes, code)
+}

@@ -1,0 +1,38 @@
+// How the gateway's process is started: which Node, which script, which environment. Nothing of the job's environment is inherited.
+import path from 'node:path'
+
+/** A program to start. `waits` = it says `{"kind":"isolated"}` or a failure on stdout before the gateway itself runs. */
+export interface GatewayStart {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly waits: boolean
+}
+
+/** What Node is told; `selfCheck` expects nothing else. */
+export const hardenedFlags: readonly string[] = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : []
+
+/**
+ * Starts the gateway as the launcher's own user (`isolation: none`).
+ *
+ * @param script `dist/gateway.mjs`, or `gateway/main.ts` on a Node that runs TypeScript.
+ * @param trackingId RUNNER_TRACKING_ID: by it the runner sweeps what outlives a job; null outside GitHub.
+ */
+export function plainStart(script: string, trackingId: string | null): GatewayStart {
+  return {
+    file: process.execPath,
+    args: [...hardenedFlags, path.resolve(script)],
+    environment: { ...cleanEnvironment, ...(trackingId === null ? {} : { RUNNER_TRACKING_ID: trackingId }) },
+    waits: false,
+  }
+}
+
+/**
+ * The gateway's environment is a list of what it gets, not of what it does not: NODE_OPTIONS, LD_PRELOAD, NODE_EXTRA_CA_CERTS,
+ * SSL_CERT_FILE, OPENSSL_CONF and proxies could each be set by an earlier step. What it needs of the job comes over the pipe.
+ */
+export const cleanEnvironment: Readonly<Record<string, string>> = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LANG: 'C.UTF-8',
+  HOME: '/nonexistent',
+}
