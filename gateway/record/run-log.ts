@@ -286,6 +286,7 @@ export class RunLog implements Recorder {
     this.#failure = failure
     this.#ended.abort()
     this.#pending.drop()
+    for (const { reject } of this.#waiting.splice(0)) reject(failure)
     try {
       this.#reserve.release()
       this.#file.cutBack()
@@ -295,7 +296,6 @@ export class RunLog implements Recorder {
     } catch {
       // Not even the reserve helped. What is on disk stays verifiable up to its last checkpoint.
     }
-    for (const { reject } of this.#waiting.splice(0)) reject(failure)
     return failure
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { hashLine, MerkleTree } from '../../gateway/record/merkle-tree.ts'
 
 /** The reference leaves and roots of certificate-transparency's Merkle tree tests. */
