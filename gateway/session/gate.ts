@@ -199,7 +199,7 @@ export class Gate {
     options: AdmitOptions,
   ): Admission {
     const now = this.#parts.clock.now()
-    const code = (hold as Hold | null)?.code ?? ''
+    const code = hold?.code ?? ''
     let final = verdict
     if (verdict.outcome === 'approved') {
       if (options.signal.aborted || this.#isClosed)
