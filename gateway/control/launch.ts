@@ -58,7 +58,7 @@ export async function launchGateway(options: LaunchOptions): Promise<Launched> {
   if (typeof stderr === 'number') closeSync(stderr)
   const gateway = new GatewayProcess(child, log)
   if (!start.waits) gateway.tell(lineOf(request))
-  else gateway.onIsolated = () => gateway.tell(lineOf(request))
+  else gateway.awaitIsolation(() => gateway.tell(lineOf(request)))
   const ready = await gateway.within(gateway.ready, options.startWithinMs ?? START_WITHIN_MS, 'to start')
   return {
     ready,
@@ -86,7 +86,7 @@ class GatewayProcess {
   readonly #gone = deferred<void>()
   #words = ''
   #hasFinished = false
-  onIsolated: () => void = () => undefined
+  #onIsolated: (() => void) | null = null
 
   constructor(child: ChildProcess, log: string | null) {
     const { stdin, stdout, stderr } = child
@@ -116,6 +116,11 @@ class GatewayProcess {
   }
   get gone(): Promise<void> {
     return this.#gone.promise
+  }
+
+  /** Until then nothing is told, and an end means that isolation is not possible. */
+  awaitIsolation(callback: () => void): void {
+    this.#onIsolated = callback
   }
 
   tell(line: string): void {
@@ -161,8 +166,9 @@ class GatewayProcess {
   }
 
   #hear(line: string): void {
-    if (line === '{"kind":"isolated"}') {
-      this.onIsolated()
+    if (line === '{"kind":"isolated"}' && this.#onIsolated !== null) {
+      this.#onIsolated()
+      this.#onIsolated = null
       return
     }
     const message = readFromGateway(line)
@@ -183,10 +189,17 @@ class GatewayProcess {
   }
 
   #end(how: string): void {
-    const lost = new SallyportError('GATEWAY_LOST', `the gateway ended without being asked: ${how}`, {
-      why: this.#lastWords() || 'it left no words behind',
-      fix: 'start the job again; what was recorded until then is kept, without its end',
-    })
+    const why = this.#lastWords() || 'it left no words behind'
+    const lost =
+      this.#onIsolated === null
+        ? new SallyportError('GATEWAY_LOST', `the gateway ended without being asked: ${how}`, {
+            why,
+            fix: 'start the job again; what was recorded until then is kept, without its end',
+          })
+        : new SallyportError('ISOLATION_IMPOSSIBLE', 'isolation: user is not possible here: root cannot be had without a password', {
+            why,
+            fix: 'use a runner whose user has passwordless sudo, `gateway-url`, or `isolation: none` (a guard rail only)',
+          })
     this.#fail(lost)
     this.#gone.resolve()
     this.#ended.resolve(this.#hasFinished ? null : lost)
