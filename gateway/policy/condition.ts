@@ -1,0 +1,101 @@
+// One `when:` of the policy: CEL behind an adapter. Checked whole when the file is loaded, bounded when it runs.
+// CEL: https://github.com/google/cel-spec. What it may name is fixed in condition-scope.ts.
+import { CelScalar, celEnv, celFunc, isCelError, parse, plan, unparse } from '@bufbuild/cel'
+import { checkExpression, conjunctsOf, meterLoops } from './condition-check.ts'
+import type { Expression, Facts } from './condition-check.ts'
+import type { Names, Scope } from './condition-scope.ts'
+import { matchesPattern, patternProblem } from './expression.ts'
+
+/** Longest expression, in bytes. */
+export const MAX_EXPRESSION_BYTES = 2048
+/** Work one evaluation may do: a node inside a loop costs 1, a matched expression 1 for every 8 characters of text. */
+const MAX_COST = 100_000
+/** Longest text that `matches` reads. */
+const MAX_MATCHED_CHARACTERS = 64 * 1024
+
+export interface Condition {
+  readonly source: string
+  /** What the expression names. */
+  readonly facts: Facts
+  /** null = it could not be evaluated: a name is missing, a type differs, it is not a boolean, it cost too much. */
+  evaluate(scope: Scope): boolean | null
+  /** The parts joined by && that are not true here, as written in CEL; for people. */
+  failing(scope: Scope): readonly string[]
+}
+
+export type CompiledCondition = { readonly condition: Condition } | { readonly problems: readonly string[] }
+
+// Evaluation is synchronous and never nested, so one meter serves all.
+let remaining = 0
+let isExhausted = false
+
+function spend(cost: number): boolean {
+  remaining -= cost
+  if (remaining < 0) isExhausted = true
+  return !isExhausted
+}
+
+const environment = celEnv({
+  funcs: [celFunc('@spend', [CelScalar.INT], CelScalar.BOOL, cost => spend(Number(cost)))],
+  re2: {
+    compile: source => ({
+      test: text => {
+        if (text.length > MAX_MATCHED_CHARACTERS) throw new Error('the text is too long to be matched')
+        if (!spend(1 + (text.length >> 3))) return false
+        return matchesPattern(source, text)
+      },
+    }),
+  },
+})
+
+/** Compiles an expression over `names`, or says all that is wrong with it. */
+export function compileCondition(source: string, names: Names): CompiledCondition {
+  if (Buffer.byteLength(source) > MAX_EXPRESSION_BYTES) {
+    return { problems: [`the condition is longer than ${MAX_EXPRESSION_BYTES} bytes`] }
+  }
+  let expression: Expression
+  try {
+    expression = parse(source).expr
+  } catch (error) {
+    return { problems: [parseWords(error)] }
+  }
+  const { facts, problems } = checkExpression(expression, names, {
+    isFunction: name => environment.funcs.find(name) !== undefined,
+    patternProblem,
+  })
+  if (problems.length > 0) return { problems }
+  const terms = conjunctsOf(expression)
+  // The words of a term are taken before the loops get their meter.
+  const words = terms.map(term => unparse(term))
+  meterLoops(expression)
+  const run = plan(environment, expression)
+  const parts = terms.map((term, index) => ({ words: words[index] ?? source, run: plan(environment, term) }))
+  return {
+    condition: {
+      source,
+      facts,
+      evaluate: scope => evaluate(run, scope),
+      failing: scope => parts.filter(part => evaluate(part.run, scope) !== true).map(part => part.words),
+    },
+  }
+}
+
+function evaluate(run: (scope: Scope) => unknown, scope: Scope): boolean | null {
+  remaining = MAX_COST
+  isExhausted = false
+  let value: unknown
+  try {
+    value = run(scope)
+  } catch {
+    // A deep value can exhaust the stack: an error like any other, and the rule's kind says what an error means.
+    return null
+  }
+  return isExhausted || isCelError(value) || typeof value !== 'boolean' ? null : value
+}
+
+function parseWords(error: unknown): string {
+  const at = /:(\d+):(\d+): found (\S+)/.exec(error instanceof Error ? error.message : '')
+  return at === null
+    ? 'the condition is not CEL'
+    : `the condition is not CEL: ${at[3]} is not expected at its line ${at[1]}, column ${at[2]}`
+}
