@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
-import type { EventBody, RunCounts, RunOpen } from '../core/events.ts'
+import type { EventBody, EventKind, RunCounts, RunOpen } from '../core/events.ts'
 import type { Recorder } from '../core/recorder.ts'
 import { boundedJson } from './bounded-event.ts'
 import { CheckpointFiles } from './checkpoint-files.ts'
@@ -38,6 +38,9 @@ export const runLogLimits: RunLogLimits = {
   checkpointLines: 1000,
   reserveBytes: 256 * 1024,
 }
+
+/** Events after which a checkpoint is due at once: the key stands in the first, people are asked, a session is over. */
+const signedAtOnce: ReadonlySet<EventKind> = new Set<EventKind>(['run.open', 'ask', 'session.close'])
 
 export interface RunLogOptions {
   /** Gets the files of the recording; made when missing, must not hold a recording already. */
@@ -203,7 +206,7 @@ export class RunLog implements Recorder {
 
   #put(session: string | null, event: EventBody): void {
     if (event.kind === 'run.open') this.#opening ??= event
-    if (event.kind === 'ask' || event.kind === 'session.close') this.#isFlagged = true
+    if (signedAtOnce.has(event.kind)) this.#isFlagged = true
     this.#tally.count(event)
     const ms = Math.round((this.#clock.monotonicMs() - this.#openedMs) * 1000) / 1000
     this.#pending.add({ at: this.#wallTime(), ms, session }, boundedJson(event, this.#limits.maxEventChars))

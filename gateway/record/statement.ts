@@ -2,6 +2,8 @@
 import type { RunCounts, RunOpen } from '../core/events.ts'
 import { openEnvelope, sealEnvelope } from './dsse.ts'
 import type { NoteSigner, NoteVerifier } from './signed-note.ts'
+import { readMembers } from './stored-event.ts'
+import type { Members } from './stored-event.ts'
 
 export const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
@@ -38,8 +40,8 @@ export function sealStatement(subject: readonly Subject[], predicate: RecordingP
   return sealEnvelope(PAYLOAD_TYPE, Buffer.from(JSON.stringify(statement), 'utf8'), signer)
 }
 
-/** The statement as signed by this key, as yet unread JSON; null when the envelope or its signature is not right. */
-export function openStatement(text: string, verifier: NoteVerifier): unknown {
+/** The members of the statement as signed by this key; null when the envelope or its signature is not right. */
+export function openStatement(text: string, verifier: NoteVerifier): Members | null {
   const payload = openEnvelope(text, PAYLOAD_TYPE, verifier)
-  return payload === null ? null : JSON.parse(payload.toString('utf8'))
+  return payload === null ? null : readMembers(payload.toString('utf8'))
 }

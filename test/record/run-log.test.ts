@@ -141,12 +141,12 @@ describe('the log of a run', () => {
 })
 
 describe('checkpoints', () => {
-  it('are signed for a command that is asked about, and at the end of a session, over the lines as stored', () => {
+  it('are signed at the opening, for a command that is asked about, and at the end of a session, over the lines as stored', () => {
     const { log } = logIn(dir)
     tellStory(log)
     assert.deepEqual(
       checkpoints(log.key).map(({ size }) => events()[size - 1]!['kind']),
-      ['ask', 'session.close'],
+      ['run.open', 'ask', 'session.close'],
     )
     for (const { size, root } of checkpoints(log.key)) assert.deepEqual(root, rootOf(lines().slice(0, size)))
   })

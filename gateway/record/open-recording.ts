@@ -1,0 +1,52 @@
+// Opens a recording in whichever form it comes.
+import fs, { createReadStream } from 'node:fs'
+import { open, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { SallyportError } from '../core/errors.ts'
+import { EVENTS_FILE, recordingFiles } from './layout.ts'
+import { openPage } from './page-source.ts'
+import { CHUNK_BYTES, notARecording } from './recording-source.ts'
+import type { RecordingSource } from './recording-source.ts'
+import { openZip } from './zip-source.ts'
+
+/** @throws {SallyportError} UNREADABLE when there is no recording at this path. */
+export async function openRecording(file: string): Promise<RecordingSource> {
+  try {
+    const { isFolder, head } = await lookAt(file)
+    if (isFolder) return openFolder(file)
+    if (path.basename(file) === EVENTS_FILE) return openFolder(path.dirname(file))
+    if (head.subarray(0, 2).toString('latin1') === 'PK') return await openZip(file)
+    if (/^<!doctype html>/i.test(head.toString('latin1'))) return await openPage(file)
+  } catch (cause) {
+    if (cause instanceof SallyportError) throw cause
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'it is damaged'
+    throw new SallyportError('UNREADABLE', `cannot read ${file}`, { why, cause })
+  }
+  throw notARecording(file)
+}
+
+async function lookAt(file: string): Promise<{ isFolder: boolean; head: Buffer }> {
+  if ((await stat(file)).isDirectory()) return { isFolder: true, head: Buffer.alloc(0) }
+  const handle = await open(file, 'r')
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(32), 0, 32, 0)
+    return { isFolder: false, head: buffer.subarray(0, bytesRead) }
+  } finally {
+    await handle.close()
+  }
+}
+
+function openFolder(dir: string): RecordingSource {
+  const names = recordingFiles(fs, dir)
+  if (names.length === 0) throw notARecording(dir)
+  const others = fs.readdirSync(dir).filter(name => name !== 'sessions' && !names.includes(name))
+  return {
+    form: 'folder',
+    names,
+    others,
+    sizeOf: name => fs.statSync(path.join(dir, name)).size,
+    read: name => createReadStream(path.join(dir, name), { highWaterMark: CHUNK_BYTES }),
+    page: null,
+    close: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,45 @@
+// How a replay page carries the recording it shows, so that the page alone can be verified: files as gzip in base64,
+// and, where the gateway wrote the page, a signed note over everything before it.
+
+const SIGNATURE_HEAD = '<script type="text/plain" id="page-signature">\n'
+const PART_TAIL = '</script>\n'
+
+/** First line of the note that a gateway signs its page with. */
+export const PAGE_NOTE = 'sallyport replay page'
+
+export function partHead(name: string): string {
+  return `<script type="text/plain" id="file:${name}">\n`
+}
+
+/** @param packed the file as gzip in base64. */
+export function pagePart(name: string, packed: string): string {
+  return `${partHead(name)}${packed}\n${PART_TAIL}`
+}
+
+export function pageSignature(note: string): string {
+  return `${SIGNATURE_HEAD}${note}${PART_TAIL}`
+}
+
+/** What the note signs: a digest of the page up to its signature. */
+export function pageNoteText(sha256: string): string {
+  return `${PAGE_NOTE}\nsha256:${sha256}\n`
+}
+
+/** Name -> gzip in base64; null when a name comes twice. */
+export function readParts(page: string): ReadonlyMap<string, string> | null {
+  const parts = new Map<string, string>()
+  for (const [, name, packed] of page.matchAll(/^<script type="text\/plain" id="file:([^"]+)">\n([A-Za-z0-9+/=]*)\n<\/script>$/gmu)) {
+    if (name === undefined || packed === undefined || parts.has(name)) return null
+    parts.set(name, packed)
+  }
+  return parts
+}
+
+/** The page's own signature and where it starts; null when the page ends otherwise. */
+export function readSignature(page: Buffer): { readonly note: string; readonly signedBytes: number } | null {
+  const start = page.lastIndexOf(SIGNATURE_HEAD)
+  if (start < 0) return null
+  const block = page.toString('utf8', start)
+  if (!block.endsWith(`\n${PART_TAIL}`)) return null
+  return { note: block.slice(SIGNATURE_HEAD.length, -PART_TAIL.length), signedBytes: start }
+}

@@ -1,0 +1,320 @@
+// Verifies a recording with nothing but its files: key, signatures, tree, links, statement, completeness. Streams; keeps no line.
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { SallyportError } from '../core/errors.ts'
+import { openCheckpoint, splitCheckpoints } from './checkpoint.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE, STATEMENT_FILE } from './layout.ts'
+import { LineSplitter } from './line-splitter.ts'
+import { LogCheck } from './log-check.ts'
+import { openRecording } from './open-recording.ts'
+import { pageNoteText } from './page-parts.ts'
+import type { RecordingSource } from './recording-source.ts'
+import { openNote, readVerifier } from './signed-note.ts'
+import type { NoteVerifier } from './signed-note.ts'
+import { isMembers, listOf, readMembers, textOf } from './stored-event.ts'
+import type { Members } from './stored-event.ts'
+import { openStatement, PREDICATE_TYPE, STATEMENT_TYPE } from './statement.ts'
+import { Findings } from './verify-report.ts'
+import type { VerifyReport } from './verify-report.ts'
+
+/** Notes, statement: small files that are read whole. */
+const MAX_SMALL_BYTES = 64 * 1024 * 1024
+
+export interface VerifyOptions {
+  /** The verifier key that must have signed it; without one the recording vouches for itself. */
+  readonly key?: string
+  readonly onProgress?: (readBytes: number, totalBytes: number) => void
+}
+
+/**
+ * @param file a folder, a zip as downloaded, or a replay page.
+ * @throws {SallyportError} UNREADABLE when there is no recording to be read, USAGE when the key is not a verifier key.
+ */
+export async function verifyRecording(file: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const pinned = readKey(options)
+  const source = await openRecording(file)
+  try {
+    return await new Verification(file, source, pinned, options).report()
+  } finally {
+    await source.close()
+  }
+}
+
+/** The same for a recording that is open already. @param label names it in the report. */
+export function verifySource(label: string, source: RecordingSource, options: VerifyOptions = {}): Promise<VerifyReport> {
+  return new Verification(label, source, readKey(options), options).report()
+}
+
+function readKey({ key }: VerifyOptions): NoteVerifier | null {
+  const pinned = key === undefined ? null : readVerifier(key)
+  if (key !== undefined && pinned === null)
+    throw new SallyportError('USAGE', 'the key is not a verifier key', { fix: 'give it as it was printed: name+hash+base64' })
+  return pinned
+}
+
+class Verification {
+  readonly #file: string
+  readonly #source: RecordingSource
+  readonly #pinned: NoteVerifier | null
+  readonly #options: VerifyOptions
+  readonly #findings = new Findings()
+  readonly #digests = new Map<string, string>()
+
+  constructor(file: string, source: RecordingSource, pinned: NoteVerifier | null, options: VerifyOptions) {
+    this.#file = file
+    this.#source = source
+    this.#pinned = pinned
+    this.#options = options
+  }
+
+  async report(): Promise<VerifyReport> {
+    const findings = this.#findings
+    const newest = await this.#small(CHECKPOINT_FILE)
+    const statement = await this.#small(STATEMENT_FILE)
+    const openingKey = await this.#openingKey()
+    const verifier = this.#chooseKey(openingKey, newest, statement)
+    const checkpoints = verifier === null ? [] : await this.#openCheckpoints(newest, verifier)
+    const log = new LogCheck(checkpoints)
+    const tornBytes = await this.#readLog(log)
+    this.#judgeLines(log, checkpoints.at(-1) ?? null, tornBytes, statement !== null)
+    if (verifier !== null && openingKey !== null && openingKey !== verifier.text)
+      findings.tampered('run.open names another key than the one that signed', 1)
+    if (verifier !== null) await this.#judgeStatement(statement, verifier, log)
+    this.#judgePage(verifier)
+    this.#sayLimits(verifier, log)
+    const { checked, wrong, unchecked, verdict, line, words } = findings
+    return {
+      schema: 'sallyport/verify/v1',
+      path: this.#file,
+      form: this.#source.form,
+      verdict,
+      line,
+      words,
+      checked,
+      wrong,
+      unchecked,
+      key: verifier?.text ?? null,
+      isKeyPinned: this.#pinned !== null,
+      origin: verifier?.name ?? null,
+      lines: log.lines,
+      root: log.root.toString('base64'),
+      counts: log.counts,
+    }
+  }
+
+  /** The pinned key, else the one of `run.open`, else the one that the statement names: the first that opens the checkpoint. */
+  #chooseKey(openingKey: string | null, newest: string | null, statement: string | null): NoteVerifier | null {
+    if (this.#pinned !== null) return this.#pinned
+    const named = listOf(readMembers(statement ?? '')?.['signatures'])[0]
+    const keys = [openingKey, isMembers(named) ? textOf(named['keyid']) : null].flatMap(text => readVerifier(text ?? '') ?? [])
+    const fitting = keys.find(key => newest !== null && openCheckpoint(newest, key) !== null) ?? keys[0]
+    if (fitting !== undefined) return fitting
+    this.#findings.tampered('no key: neither run.open nor the statement names one', 1)
+    return null
+  }
+
+  async #openCheckpoints(newest: string | null, verifier: NoteVerifier): Promise<readonly Checkpoint[]> {
+    const findings = this.#findings
+    const earlier = await this.#small(CHECKPOINTS_FILE)
+    const notes = splitCheckpoints(earlier ?? '')
+    if (notes === null) findings.tampered(`${CHECKPOINTS_FILE} is not a list of signed notes`)
+    const opened: Checkpoint[] = []
+    for (const [index, note] of (notes ?? []).entries()) {
+      const checkpoint = openCheckpoint(note, verifier)
+      // After a crash the newest may stand in both files.
+      if (checkpoint === null) findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is not signed by the key`)
+      else if (checkpoint.size <= (opened.at(-1)?.size ?? 0))
+        findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is out of order`)
+      else opened.push(checkpoint)
+    }
+    if (newest === null) {
+      findings.incomplete('there is no checkpoint: nothing is signed')
+      return opened
+    }
+    const last = openCheckpoint(newest, verifier)
+    if (last === null) {
+      findings.tampered(`the checkpoint is not signed by the key ${verifier.text}`)
+      return opened
+    }
+    findings.checked.push(`the signature of the checkpoint: ${last.size} lines, key ${verifier.text}`)
+    if (opened.length > 0)
+      findings.checked.push(`the signatures of ${opened.length} earlier checkpoints, and that each lies on the same tree`)
+    const before = opened.at(-1)?.size ?? 0
+    if (last.size < before) findings.tampered('the checkpoint is older than those before it')
+    else if (last.size > before) opened.push(last)
+    return opened
+  }
+
+  /** Reads the whole log once. Returns the bytes after its last newline. */
+  async #readLog(log: LogCheck): Promise<number> {
+    if (!this.#source.names.includes(EVENTS_FILE)) {
+      this.#findings.tampered(`${EVENTS_FILE} is missing`)
+      return 0
+    }
+    const splitter = new LineSplitter()
+    await this.#digest(EVENTS_FILE, chunk => splitter.push(chunk, prefixed => log.line(prefixed)))
+    return splitter.tornBytes
+  }
+
+  #judgeLines(log: LogCheck, signed: Checkpoint | null, tornBytes: number, hasStatement: boolean): void {
+    const findings = this.#findings
+    if (signed !== null && log.lines < signed.size)
+      findings.tampered(`${signed.size - log.lines} lines that were signed are missing here`, log.lines + 1)
+    if (log.suspicion !== null) findings.tampered(log.suspicion.what, log.suspicion.line)
+    if (tornBytes > 0 && hasStatement) findings.tampered('something was added after the end', log.lines + 1)
+    else if (tornBytes > 0) findings.incomplete(`the last line is torn: ${tornBytes} bytes of it are there`)
+    if (log.suspicion === null && log.lines > 0) {
+      findings.checked.push(
+        `the order of ${log.lines} lines: every number is there${log.sealedLines > 0 ? '' : ', every line follows the one before it'}`,
+      )
+      if (log.proven > 0) findings.checked.push(`the tree over lines 1 to ${log.proven}`)
+    }
+    if (log.lines > log.proven && log.suspicion === null)
+      findings.unchecked.push(`lines ${log.proven + 1} to ${log.lines}: they came after the last checkpoint, nobody signed them`)
+    this.#judgeClosing(log, hasStatement)
+  }
+
+  #judgeClosing(log: LogCheck, hasStatement: boolean): void {
+    const findings = this.#findings
+    const { closing } = log
+    // The statement closes a run whose lines only auditors can read.
+    if (log.sealedLines > 0) return
+    if (closing === null) {
+      findings.incomplete('there is no run.close: the run was not closed, or its end was cut off')
+      return
+    }
+    if (log.proven < log.lines) findings.incomplete('run.close is not signed')
+    if (!isDeepStrictEqual(closing['counts'], log.counts))
+      findings.tampered('the counts of run.close are not those of the lines', log.lines)
+    else findings.checked.push(`run.close: ${JSON.stringify(closing['reason'])}, its counts are those of the lines`)
+    if (!hasStatement) findings.incomplete(`${STATEMENT_FILE} is missing`)
+  }
+
+  async #judgeStatement(text: string | null, verifier: NoteVerifier, log: LogCheck): Promise<void> {
+    const findings = this.#findings
+    if (text === null) return
+    const statement = openStatement(text, verifier)
+    if (statement === null) {
+      findings.tampered('the statement is not signed by the key')
+      return
+    }
+    const { subject, predicate } = statement
+    if (statement['_type'] !== STATEMENT_TYPE || statement['predicateType'] !== PREDICATE_TYPE || !isMembers(predicate)) {
+      findings.tampered('the statement is of another type')
+      return
+    }
+    const named = await this.#judgeSubjects(listOf(subject).filter(isMembers))
+    const said = { lines: predicate['lines'], root: predicate['root'], key: predicate['key'] }
+    if (!isDeepStrictEqual(said, { lines: log.lines, root: log.root.toString('base64'), key: verifier.text }))
+      findings.tampered('the statement speaks of other lines')
+    if (log.sealedLines === 0) this.#judgePredicate(predicate, log)
+    if (findings.verdict === 'intact')
+      findings.checked.push(
+        `the statement: digests of ${named} files, counts, policy and identity${log.sealedLines > 0 ? ' as signed' : ''}`,
+      )
+  }
+
+  #judgePredicate(predicate: Members, log: LogCheck): void {
+    const opening: Members = log.opening ?? {}
+    for (const name of ['policy', 'identity', 'run'])
+      if (!isDeepStrictEqual(predicate[name] ?? null, opening[name] ?? null))
+        this.#findings.tampered(`the statement has another ${name} than run.open`)
+    if (!isDeepStrictEqual(predicate['counts'], log.counts))
+      this.#findings.tampered('the counts of the statement are not those of the lines')
+  }
+
+  /** Every file that the statement names has its digest, and every file of the layout is named. */
+  async #judgeSubjects(subjects: readonly Members[]): Promise<number> {
+    const stated = new Map(subjects.map(({ name, digest }) => [textOf(name), isMembers(digest) ? textOf(digest['sha256']) : '']))
+    for (const [name, sha256] of stated) {
+      if (!this.#source.names.includes(name)) this.#findings.tampered(`${name} is missing`)
+      else if ((await this.#digest(name)) !== sha256) this.#findings.tampered(`${name} is not the file that was sealed`)
+    }
+    for (const name of this.#source.names)
+      if (name !== STATEMENT_FILE && !stated.has(name)) this.#findings.tampered(`${name} is not named by the statement`)
+    return stated.size
+  }
+
+  #judgePage(verifier: NoteVerifier | null): void {
+    const { page } = this.#source
+    if (page === null) return
+    if (page.note === null) {
+      this.#findings.unchecked.push('what the page shows: it is not signed, only the recording inside it')
+      return
+    }
+    if (verifier === null || openNote(page.note, verifier) !== pageNoteText(page.sha256))
+      this.#findings.tampered('the page is not as it was signed')
+    else this.#findings.checked.push('the signature of the page as a whole')
+  }
+
+  #sayLimits(verifier: NoteVerifier | null, log: LogCheck): void {
+    const { checked, unchecked } = this.#findings
+    if (this.#pinned !== null && this.#findings.verdict === 'intact') checked.push('that the key is the one you gave')
+    else if (verifier !== null && this.#pinned === null)
+      unchecked.push('whose key it is: compare it with the one printed when the run started, or pass it with --key')
+    if (log.sealedLines > 0) unchecked.push('what the lines say: they are encrypted to the auditors')
+    if (this.#source.others.length > 0)
+      unchecked.push(`files that are not part of the recording: ${this.#source.others.slice(0, 5).join(', ')}`)
+    unchecked.push('that the job did nothing past the gateway')
+  }
+
+  /** The key that `run.open` names, from the first line alone. */
+  async #openingKey(): Promise<string | null> {
+    if (!this.#source.names.includes(EVENTS_FILE)) return null
+    let first = ''
+    try {
+      for await (const chunk of this.#source.read(EVENTS_FILE)) {
+        first += String(chunk)
+        if (first.includes('\n') || first.length > MAX_SMALL_BYTES) break
+      }
+    } catch {
+      // The reading of the whole log says what is damaged.
+    }
+    return textOf(readMembers(first.split('\n', 1)[0] ?? '')?.['key']) || null
+  }
+
+  /** A file that is read whole; null when it is not there. Bytes that are not UTF-8 are never what was written. */
+  async #small(name: string): Promise<string | null> {
+    if (!this.#source.names.includes(name)) return null
+    const chunks: Buffer[] = []
+    let bytes = 0
+    await this.#digest(name, chunk => {
+      bytes += chunk.length
+      if (bytes > MAX_SMALL_BYTES) throw new SallyportError('UNREADABLE', `${name} is too large`)
+      chunks.push(chunk)
+    })
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
+    } catch {
+      return ''
+    }
+  }
+
+  /** Reads a file once, whoever asks; returns its SHA-256, hex, or '' when the container is damaged there. */
+  async #digest(name: string, onChunk?: (chunk: Buffer) => void): Promise<string> {
+    const known = this.#digests.get(name)
+    if (known !== undefined) return known
+    const digest = createHash('sha256')
+    const total = this.#source.sizeOf(name)
+    let bytes = 0
+    try {
+      for await (const piece of this.#source.read(name)) {
+        const chunk: Buffer = Buffer.isBuffer(piece) ? piece : Buffer.from(String(piece))
+        digest.update(chunk)
+        onChunk?.(chunk)
+        bytes += chunk.length
+        this.#options.onProgress?.(bytes, total)
+      }
+    } catch (error) {
+      this.#findings.tampered(
+        `${name} cannot be read to its end: ${error instanceof SallyportError ? (error.why ?? error.message) : 'it is damaged'}`,
+      )
+      this.#digests.set(name, '')
+      return ''
+    }
+    const hex = digest.digest('hex')
+    this.#digests.set(name, hex)
+    return hex
+  }
+}
