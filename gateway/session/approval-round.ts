@@ -14,6 +14,8 @@ const MAX_CHECK_AGE_MS = 5_000
 const MAX_LOOKED_UP = 50
 /** Failures in one round after which it ends: the API is down, not one answer odd. */
 const MAX_TROUBLES = 3
+/** An answer that cannot be judged this often is left. */
+const MAX_TRIES = 50
 /** Answers that wait to be judged; while it is full no more are read. */
 const MAX_QUEUED = 10_000
 /** Marks, hints and answers to `status` and `help`, a run: what an outsider can make the gateway write is bounded. */
@@ -23,6 +25,7 @@ const MAX_SAID = 10
 interface QueuedAnswer {
   readonly answer: Answer
   readonly line: Exclude<AnswerLine, { kind: 'unrelated' }>
+  readonly tries: number
 }
 
 export class ApprovalRound {
@@ -81,7 +84,7 @@ export class ApprovalRound {
       if (this.#seen.has(answer.id)) continue
       this.#seen.add(answer.id)
       const line = readAnswerLine(answer.body)
-      if (line.kind !== 'unrelated') this.#queue.push({ answer, line })
+      if (line.kind !== 'unrelated') this.#queue.push({ answer, line, tries: 0 })
     }
   }
 
@@ -89,7 +92,7 @@ export class ApprovalRound {
     this.#lookedUp = 0
     const queue = this.#queue
     this.#queue = []
-    const troubles: ChannelTrouble[] = []
+    const troubles: unknown[] = []
     for (const queued of queue) {
       // Not judged now: it is judged in the next round, after those that were not tried yet.
       if (this.#lookedUp >= MAX_LOOKED_UP || troubles.length >= MAX_TROUBLES) {
@@ -99,13 +102,11 @@ export class ApprovalRound {
       try {
         await this.#judge(queued, signal)
       } catch (error) {
-        if (!(error instanceof ChannelTrouble)) continue
         troubles.push(error)
-        this.#queue.push(queued)
+        if (queued.tries < MAX_TRIES) this.#queue.push({ ...queued, tries: queued.tries + 1 })
       }
     }
-    const [first] = troubles
-    if (first !== undefined) throw first
+    if (troubles.length > 0) throw troubles[0]
   }
 
   async #judge({ answer, line }: QueuedAnswer, signal: AbortSignal): Promise<void> {
