@@ -20,6 +20,8 @@ export class LogCheck {
   #leaf: Buffer | null = null
   #suspicion: Suspicion | null = null
   #linkBrokenAt: number | null = null
+  /** The suspicion that rests on the first broken link alone. */
+  #accused: Suspicion | null = null
   #opening: StoredEvent | null = null
   #closing: StoredEvent | null = null
   #sealedLines = 0
@@ -91,7 +93,8 @@ export class LogCheck {
       this.#suspect(number, 'it has no time, session or kind')
       return
     }
-    this.#follow(number, members['prev'])
+    // A line out of its place says nothing about the one before it.
+    if (members['seq'] === number) this.#follow(number, members['prev'])
     if (members.kind === 'run.close') this.#closing = members
     else this.#tally.count(members)
     if (number === 1 && members.kind === 'run.open' && isMembers(members)) this.#opening = members
@@ -102,9 +105,10 @@ export class LogCheck {
     if (prev === (this.#leaf === null ? null : linkOf(this.#leaf))) return
     const isSecond = this.#linkBrokenAt === number - 1
     this.#linkBrokenAt = number
-    if (isSecond && this.#suspicion?.line === number - 2) this.#suspicion = null
+    if (isSecond && this.#suspicion === this.#accused) this.#suspicion = null
     const line = Math.max(number - 1, this.#proven + 1)
     this.#suspect(line, line === number ? 'it does not follow the line before it' : 'the next line does not follow from it')
+    this.#accused ??= this.#suspicion
   }
 
   #compare(): void {

@@ -1,5 +1,4 @@
 // Where a recording is read from: a folder, a zip as downloaded, or a replay page. All of them offer the same files.
-import type { Readable } from 'node:stream'
 import { SallyportError } from '../core/errors.ts'
 
 /** How much of a file is in memory at a time. */
@@ -13,8 +12,8 @@ export interface RecordingSource {
   readonly others: readonly string[]
   /** Bytes to be read for `name`, as far as known; for progress. */
   sizeOf(name: string): number
-  /** The file's bytes. The stream fails when the container is damaged. */
-  read(name: string): Readable
+  /** The file's bytes; fails where the container is damaged. */
+  read(name: string): AsyncIterable<Buffer>
   /** Where a page signs itself: what was signed, and how; null elsewhere. */
   readonly page: { readonly note: string | null; readonly sha256: string } | null
   close(): Promise<void>

@@ -265,7 +265,7 @@ class Verification {
     let first = ''
     try {
       for await (const chunk of this.#source.read(EVENTS_FILE)) {
-        first += String(chunk)
+        first += chunk.toString('utf8')
         if (first.includes('\n') || first.length > MAX_SMALL_BYTES) break
       }
     } catch {
@@ -299,8 +299,7 @@ class Verification {
     const total = this.#source.sizeOf(name)
     let bytes = 0
     try {
-      for await (const piece of this.#source.read(name)) {
-        const chunk: Buffer = Buffer.isBuffer(piece) ? piece : Buffer.from(String(piece))
+      for await (const chunk of this.#source.read(name)) {
         digest.update(chunk)
         onChunk?.(chunk)
         bytes += chunk.length

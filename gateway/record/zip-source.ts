@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import { pipeline, Readable, Transform } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { crc32, createInflateRaw } from 'node:zlib'
 import { EVENTS_FILE, isRecordingFile } from './layout.ts'
 import { CHUNK_BYTES, damaged, notARecording } from './recording-source.ts'
@@ -15,6 +15,8 @@ const MAX_COMMENT_BYTES = 0xffff
 const STORED = 0
 const DEFLATED = 8
 const ENCRYPTED = 1
+/** A 32-bit value that stands elsewhere. */
+const UNSAID = 0xffffffff
 
 interface Entry {
   readonly name: string
@@ -83,6 +85,8 @@ async function readDirectory(handle: FileHandle, file: string): Promise<readonly
     bytes = Number(end64.readBigUInt64LE(40))
     offset = Number(end64.readBigUInt64LE(48))
   }
+  // Written through a pipe, some zips leave the offset open; the directory then ends where its end record starts.
+  if (offset === UNSAID) offset = size - tail.length + end - bytes
   if (bytes > MAX_DIRECTORY_BYTES) throw damaged(file, 'the directory of the zip is too large')
   const directory = await readAt(handle, offset, bytes, file)
   const entries: Entry[] = []
@@ -112,34 +116,32 @@ function readWide(extra: Buffer, narrow: readonly number[]): readonly number[] {
   while (at + 4 <= extra.length && extra.readUInt16LE(at) !== 1) at += 4 + extra.readUInt16LE(at + 2)
   at += 4
   return narrow.map(value => {
-    if (value !== 0xffffffff || at + 8 > extra.length) return value
+    if (value !== UNSAID || at + 8 > extra.length) return value
     at += 8
     return Number(extra.readBigUInt64LE(at - 8))
   })
 }
 
-function readEntry(handle: FileHandle, entry: Entry, file: string): Readable {
+/** The entry's bytes; only after the last of them does it fail for a wrong checksum, so that what is there can be judged. */
+async function* readEntry(handle: FileHandle, entry: Entry, file: string): AsyncGenerator<Buffer> {
   if (entry.method !== STORED && entry.method !== DEFLATED) throw damaged(file, `${entry.name} is packed in a way that is not known`)
-  const source = Readable.from(packedBytes(handle, entry, file), { objectMode: false, highWaterMark: CHUNK_BYTES })
   let crc = 0
   let bytes = 0
-  const whole = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      crc = crc32(chunk, crc)
-      bytes += chunk.length
-      done(bytes > entry.bytes ? damaged(file, `${entry.name} is longer than the zip says`) : null, chunk)
-    },
-    flush(done) {
-      done(crc === entry.crc && bytes === entry.bytes ? null : damaged(file, `${entry.name} does not have the checksum of the zip`))
-    },
-  })
-  // The error of any stage ends `whole`, which is where it is read.
-  if (entry.method === STORED) pipeline(source, whole, readAtItsEnd)
-  else pipeline(source, createInflateRaw({ chunkSize: 64 * 1024 }), whole, readAtItsEnd)
-  return whole
+  for await (const chunk of entry.method === STORED ? packedBytes(handle, entry, file) : inflated(packedBytes(handle, entry, file))) {
+    crc = crc32(chunk, crc)
+    bytes += chunk.length
+    if (bytes > entry.bytes) throw damaged(file, `${entry.name} is longer than the zip says`)
+    yield chunk
+  }
+  if (crc !== entry.crc || bytes !== entry.bytes) throw damaged(file, `${entry.name} does not have the checksum of the zip`)
 }
 
-const readAtItsEnd = (): void => {}
+function inflated(packed: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  const inflate = createInflateRaw({ chunkSize: 64 * 1024 })
+  // An error of either stage ends `inflate`, which is where it is read.
+  pipeline(Readable.from(packed, { objectMode: false, highWaterMark: CHUNK_BYTES }), inflate, () => {})
+  return inflate
+}
 
 async function* packedBytes(handle: FileHandle, entry: Entry, file: string): AsyncGenerator<Buffer> {
   const header = await readAt(handle, entry.offset, 30, file)
