@@ -1,5 +1,5 @@
 // Writes the client files as the job's user: only that user may read them. The gateway itself never writes where the job can.
-import { chownSync, closeSync, constants, fchownSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { chownSync, closeSync, constants, fchmodSync, fchownSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
 import type { ClientFile } from './protocol.ts'
@@ -11,10 +11,10 @@ export interface FileOwner {
 }
 
 /**
- * Writes each file below `clientDir` with mode 0600. A file that exists, or a link in its place, is an error: nothing is followed.
+ * Writes each file below `clientDir`. A file that exists, or a link in its place, is an error: nothing is followed.
  * @throws {SallyportError} UNREADABLE when one cannot be written; PROTOCOL_VIOLATION for a path that leaves `clientDir`.
  */
-export function writeClientFiles(clientDir: string, files: readonly ClientFile[], owner: FileOwner | null): void {
+export function writeClientFiles(clientDir: string, files: readonly ClientFile[], owner: FileOwner | null, mode = 0o600): void {
   for (const { path: name, text } of files) {
     const file = path.join(clientDir, name)
     if (path.isAbsolute(name) || path.relative(clientDir, file).startsWith('..')) {
@@ -24,6 +24,7 @@ export function writeClientFiles(clientDir: string, files: readonly ClientFile[]
       makeFolders(clientDir, path.dirname(path.relative(clientDir, file)), owner)
       const handle = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
       try {
+        fchmodSync(handle, mode)
         writeSync(handle, text)
         if (owner !== null) fchownSync(handle, owner.uid, owner.gid)
       } finally {

@@ -1,5 +1,5 @@
 // An error that a gateway described in a message, as an error of this process.
-import { errorCodes, SallyportError, type ErrorCode } from '../core/errors.ts'
+import { errorCodes, SallyportError, type ErrorCode, type ErrorDetails } from '../core/errors.ts'
 import type { Failed } from './protocol.ts'
 
 /** The error a gateway described. A code this side does not know keeps its text. */
@@ -8,6 +8,11 @@ export function errorOf(failed: Failed): SallyportError {
     ...(failed.why === null ? {} : { why: failed.why }),
     ...(failed.fix === null ? {} : { fix: failed.fix }),
   })
+}
+
+/** An error of the list in docs/errors.md, for the Action, which knows nothing of the house but this room. */
+export function failureOf(code: ErrorCode, message: string, details: ErrorDetails = {}): SallyportError {
+  return new SallyportError(code, message, details)
 }
 
 /** The message for an error. What is not ours is named, never quoted. */

@@ -23,6 +23,8 @@ export interface LaunchOptions {
   readonly start: GatewayStart
   /** File for the gateway's stderr, made with mode 0600; null = the last words are kept in memory. */
   readonly log: string | null
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal
   readonly startWithinMs?: number
   readonly finishWithinMs?: number
 }
@@ -59,6 +61,7 @@ export async function launchGateway(options: LaunchOptions): Promise<Launched> {
   const gateway = new GatewayProcess(child, log)
   if (!start.waits) gateway.tell(lineOf(request))
   else gateway.awaitIsolation(() => gateway.tell(lineOf(request)))
+  options.signal?.addEventListener('abort', () => gateway.cancel(), { once: true })
   const ready = await gateway.within(gateway.ready, options.startWithinMs ?? START_WITHIN_MS, 'to start')
   return {
     ready,
@@ -141,6 +144,11 @@ class GatewayProcess {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Has no effect on a gateway that is ready: that one must be asked to finish. */
+  cancel(): void {
+    this.#ready.reject(new SallyportError('GATEWAY_LOST', 'the start of the gateway was cancelled'))
   }
 
   letGo(): void {

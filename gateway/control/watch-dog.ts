@@ -9,6 +9,8 @@ export interface WatchDogEvents {
   onEnd(reason: string): void
   /** The launcher's pipe; `LauncherPipe.onLauncherGone`. */
   onLauncherGone(callback: () => void): void
+  /** True once the launcher was told that the gateway is ready: a launcher that went away before has nobody to hand the gateway to. */
+  isReady(): boolean
 }
 
 /** What a look at the machine needs; replaced in tests. */
@@ -38,8 +40,10 @@ export function watchLauncher(
     events.onEnd(reason)
   }
   if (timeToLiveMs !== null) stops.push(sight.after(timeToLiveMs, () => end('its time to live is over')))
-  if (watchPid === null) events.onLauncherGone(() => end('its launcher is gone'))
-  else {
+  events.onLauncherGone(() => {
+    if (watchPid === null || !events.isReady()) end('its launcher is gone')
+  })
+  if (watchPid !== null) {
     const birth = sight.birthOf(watchPid)
     const look = (): void => {
       if (birth === null || sight.birthOf(watchPid) !== birth) end('the job is gone')

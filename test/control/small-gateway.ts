@@ -26,6 +26,7 @@ const finished: Finished = {
   artifactUrl: 'https://github.com/acme/shop/actions/runs/1/artifacts/7',
 }
 let isOver = false
+let isReady = false
 const finish = (): Promise<Finished> => {
   if (!isOver) setTimeout(() => process.exit(0), 50)
   isOver = true
@@ -56,12 +57,13 @@ switch (launch.audience) {
       pipe.send(failedOf(error))
       process.exit(125)
     }
-    watchLauncher(launch, { onEnd: () => void finish(), onLauncherGone: callback => pipe.onLauncherGone(callback) })
+    watchLauncher(launch, { onEnd: () => void finish(), onLauncherGone: callback => pipe.onLauncherGone(callback), isReady: () => isReady })
     const control = await openControlServer({ finish, status: () => ({ run: 'run-1' }) })
     const { endpoints, environment, files, hide } = clientEnvironment(
       [{ protocol: 'postgres', name: 'orders-db', port: 5432, ticket: 'ticket-of-this-run', user: 'ci', database: 'orders' }],
       launch.clientDir,
     )
+    isReady = true
     pipe.send({
       kind: 'ready',
       run: finished.run,
