@@ -7,6 +7,13 @@ export const CHECKPOINT_FILE = 'checkpoint'
 export const CHECKPOINTS_FILE = 'checkpoints'
 export const STATEMENT_FILE = 'statement.dsse.json'
 export const REPLAY_FILE = 'replay.html'
+/** Blocks that a running log keeps back for its last words. */
+export const RESERVE_FILE = '.reserve'
+
+/** True for what a running log needs beside the recording, and a sealed one does not. */
+export function isLeftover(name: string): boolean {
+  return name === RESERVE_FILE || name === `${CHECKPOINT_FILE}.tmp` || name === `${STATEMENT_FILE}.tmp`
+}
 
 /** True for a name of the layout, `/` between its parts. */
 export function isRecordingFile(name: string): boolean {

@@ -1,6 +1,7 @@
 // The file of a log: appended with one write, cut back when a write failed half-way, with a reserve for its last words.
 import fs from 'node:fs'
 import path from 'node:path'
+import { RESERVE_FILE } from './layout.ts'
 
 /** The calls of node:fs that a log needs; a test replaces them to let the disk fail. */
 export type Disk = Pick<
@@ -20,7 +21,6 @@ export type Disk = Pick<
 
 /** Owner only: a recording holds what the clients saw. */
 const FILE_MODE = 0o600
-const RESERVE = '.reserve'
 
 export class LogFile {
   readonly #disk: Disk
@@ -66,7 +66,7 @@ export class Reserve {
 
   constructor(disk: Disk, dir: string, bytes: number) {
     this.#disk = disk
-    this.#file = path.join(dir, RESERVE)
+    this.#file = path.join(dir, RESERVE_FILE)
     this.#fd = disk.openSync(this.#file, 'wx', FILE_MODE)
     disk.writeSync(this.#fd, Buffer.alloc(bytes, 'reserve '), 0, bytes)
   }
