@@ -154,7 +154,7 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
 }
 
 function defaultDecision(entry: ConnectionEntry): Decision {
-  return decisionOf(entry.default, 'default', entry.default === 'allow' ? null : 'no rule takes it', entry.approvers)
+  return decisionOf(entry.default, 'default', entry.default === 'allow' ? null : 'no rule allows it', entry.approvers)
 }
 
 function isUnderstood(command: Command): boolean {

@@ -66,6 +66,10 @@ function pathProblem(scheme: string, path: string, field: string | null): string
     case 'vault':
       if (path.startsWith('/') || path.split('/').includes('..')) return 'vault:// is followed by mount/path, without a leading "/"'
       return isKeyValue(path) && field === null ? 'a secret of the KV engine needs a field: vault://secret/data/orders#password' : null
+    case 'exec':
+      return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(path)
+        ? null
+        : 'exec:// is followed by the name of an entry of sources: exec://orders-password'
     case 'k8s':
       return field === null ? 'k8s:// needs a field: k8s://namespace/secret#key' : null
     default:

@@ -119,7 +119,7 @@ function parseAuthority(text: string | undefined, path: Path, problems: Problems
 /** References name sources; which scheme needs one, and of which kind. */
 function checkSource(scheme: string, source: string, refPath: string, path: Path, { problems, names, sources }: Surroundings): void {
   const wanted = scheme === 'exec' ? refPath : source
-  if (scheme === 'env' || scheme === 'file' || (scheme === 'exec' && wanted.startsWith('/'))) return
+  if (scheme === 'env' || scheme === 'file') return
   const isNamed = source !== scheme || scheme === 'vault' || scheme === 'exec'
   if (isNamed) names.check('sources', wanted, path)
   const found = sources[wanted]

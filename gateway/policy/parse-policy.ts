@@ -2,13 +2,14 @@
 // Pure: a `ca: FILE` stays a name here, and `compilePolicy` gets its text from whoever may read files.
 import { createHash } from 'node:crypto'
 import type { ApproverGroup } from '../core/decision.ts'
+import type { TrustedIssuer } from '../core/token.ts'
 import { urlProblem } from './address.ts'
 import { groupNames } from './condition-scope.ts'
 import { parseDuration } from './duration.ts'
 import { KnownNames } from './known-names.ts'
 import { checkVariableNames, parseConnection, parseSource, parseTrusted, protocolsOf } from './parse-connection.ts'
 import { parseCondition, parseMask, parseRule } from './parse-rule.ts'
-import type { Group, Issuer, PolicyFile, PolicyTest } from './policy-file.ts'
+import type { Group, PolicyFile, PolicyTest } from './policy-file.ts'
 import { Problems, throwProblems } from './problems.ts'
 import { policySchema } from './schema.ts'
 import type { PolicyShape } from './schema.ts'
@@ -109,9 +110,9 @@ function resolve(shape: PolicyShape, name: string, text: string, problems: Probl
 
 const MAX_TIMEOUT_MS = 24 * 60 * 60 * 1000
 
-function parseIssuers(shape: PolicyShape, problems: Problems): ReadonlyMap<string, Issuer> {
+function parseIssuers(shape: PolicyShape, problems: Problems): ReadonlyMap<string, TrustedIssuer> {
   const seen = new Map<string, string>()
-  return mapOf(shape.issuers, (key, entry): Issuer => {
+  return mapOf(shape.issuers, (key, entry): TrustedIssuer => {
     const path = ['issuers', key, 'url']
     const problem = urlProblem(entry.url)
     if (problem !== null) problems.add(path, problem)

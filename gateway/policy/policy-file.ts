@@ -3,19 +3,10 @@ import type { CredentialRef, Connection } from '../core/connection.ts'
 import type { ApproverGroup } from '../core/decision.ts'
 import type { MaskRule } from '../core/mask-rule.ts'
 import type { SqlEffect, SshCommand } from '../core/command.ts'
+import type { TrustedIssuer } from '../core/token.ts'
 import type { Condition } from './condition.ts'
 import type { Glob } from './glob.ts'
 import type { Place } from './yaml-tree.ts'
-
-/** One entry of `issuers:`: whose tokens count. */
-export interface Issuer {
-  readonly name: string
-  /** The token's `iss`, exactly as written; also where the discovery document is. */
-  readonly url: string
-  readonly audience: string
-  /** Signature algorithms that are accepted, `RS256` when the file says nothing. */
-  readonly algorithms: readonly string[]
-}
 
 /** One entry of `groups:`: a token of this issuer for which the condition holds is in the group. */
 export interface Group {
@@ -131,7 +122,7 @@ export interface PolicyFile {
   readonly name: string
   /** SHA-256 of the text's UTF-8 bytes, `sha256:hex`. */
   readonly digest: string
-  readonly issuers: ReadonlyMap<string, Issuer>
+  readonly issuers: ReadonlyMap<string, TrustedIssuer>
   readonly groups: ReadonlyMap<string, Group>
   readonly sources: ReadonlyMap<string, Source>
   readonly connections: ReadonlyMap<string, ConnectionEntry>
