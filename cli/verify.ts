@@ -1,0 +1,32 @@
+// `sallyport verify PATH`: is this recording what a gateway sealed? One line for each thing that was checked, was wrong, or was not checked.
+import { visible } from '../gateway/core/visible-text.ts'
+import { verifyRecording } from '../gateway/record/verify-recording.ts'
+import type { VerifyReport } from '../gateway/record/verify-report.ts'
+import type { Io } from './io.ts'
+import { progressOn } from './progress.ts'
+
+export interface VerifyCommandOptions {
+  /** Verifier key that must have signed it. */
+  readonly key?: string
+  readonly json?: boolean
+}
+
+/** @returns 0 intact, 1 tampered or incomplete. @throws {SallyportError} UNREADABLE, USAGE (a key that is none). */
+export async function verify(file: string, options: VerifyCommandOptions, io: Io): Promise<number> {
+  const progress = progressOn(io, 'verifying')
+  const key = options.key === undefined ? {} : { key: options.key }
+  const report = await verifyRecording(file, { ...key, onProgress: progress.show }).finally(progress.end)
+  io.stdout(options.json === true ? `${JSON.stringify(report)}\n` : inWords(report))
+  return report.verdict === 'intact' ? 0 : 1
+}
+
+function inWords(report: VerifyReport): string {
+  const lines = [
+    report.words,
+    ...report.wrong.map(line => `  wrong        ${line}`),
+    ...report.checked.map(line => `  checked      ${line}`),
+    ...report.unchecked.map(line => `  not checked  ${line}`),
+    `  sealed by    ${report.key ?? 'nobody'}`,
+  ]
+  return lines.map(line => `${visible(line).replaceAll('\n', '↵')}\n`).join('')
+}

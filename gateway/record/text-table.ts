@@ -1,0 +1,42 @@
+// Rows as psql prints them: aligned, `+` where a value goes on in the next line, numbers to the right.
+import { visible } from '../core/visible-text.ts'
+
+/** Characters that take two columns of a terminal; combining marks take none. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/gu
+
+/** @param rows null = SQL NULL, shown as nothing, as psql does. */
+export function textTable(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
+  const heads = columns.map(visible)
+  const cells = rows.map(row => columns.map((_, at) => visible(row[at] ?? '').split('\n')))
+  const widths = heads.map((head, at) => Math.max(widthOf(head), ...cells.flatMap(row => (row[at] ?? []).map(widthOf))))
+  const isNumber = columns.map((_, at) => rows.length > 0 && rows.every(row => /^(?:-?[0-9][0-9.,]*)?$/.test(row[at] ?? '')))
+  const lines = [
+    heads.map((head, at) => ` ${centred(head, widths[at] ?? 0)} `).join('|'),
+    widths.map(width => '-'.repeat(width + 2)).join('+'),
+  ]
+  for (const row of cells) {
+    const height = Math.max(1, ...row.map(parts => parts.length))
+    for (let part = 0; part < height; part += 1)
+      lines.push(
+        row
+          .map((parts, at) => {
+            const text = parts[part] ?? ''
+            const fill = ' '.repeat((widths[at] ?? 0) - widthOf(text))
+            return ` ${isNumber[at] === true ? fill + text : text + fill}${part + 1 < parts.length ? '+' : ' '}`
+          })
+          .join('|'),
+      )
+  }
+  return lines.map(line => `${line.trimEnd()}\n`).join('')
+}
+
+function centred(text: string, width: number): string {
+  const fill = width - widthOf(text)
+  const left = Math.floor(fill / 2)
+  return ' '.repeat(left) + text + ' '.repeat(fill - left)
+}
+
+function widthOf(text: string): number {
+  return [...text].length + (text.match(WIDE) ?? []).length - (text.match(/\p{M}/gu) ?? []).length
+}
