@@ -61,8 +61,8 @@ export function isForkRun(payload: unknown): boolean {
     const { head, base } = data.pull_request
     const home = base?.repo ?? data.repository
     // A deleted fork leaves null.
-    if (head !== undefined && (head.repo === null || head.repo === undefined)) return true
-    if (head?.repo !== null && head?.repo !== undefined && home !== undefined && home !== null) return !isSame(head.repo, home)
+    if (head?.repo === null) return true
+    if (head?.repo !== undefined && home !== undefined && home !== null) return !isSame(head.repo, home)
     return false
   }
   const from = data?.workflow_run?.head_repository
