@@ -8,12 +8,17 @@ export interface CatalogColumn {
   readonly typeOid: number
   /** pg_attribute.attgenerated is set: its value is an expression over other columns. */
   readonly isGenerated: boolean
+  readonly isNotNull: boolean
+  /** Default, or the expression of a generated column, as `pg_get_expr` writes it; null = none. */
+  readonly expression: string | null
 }
 
 export interface CatalogTrigger {
   readonly name: string
   readonly functionOid: number
   readonly on: ReadonlySet<'insert' | 'update' | 'delete' | 'truncate'>
+  /** pg_get_triggerdef when it has a WHEN condition, else null. */
+  readonly definition: string | null
 }
 
 export interface CatalogRule {
@@ -38,6 +43,13 @@ export interface CatalogRelation {
   readonly rules: readonly CatalogRule[]
   readonly triggers: readonly CatalogTrigger[]
   readonly hasRowSecurity: boolean
+  /** Expressions that run when rows are read: row security. As `pg_get_expr` writes them. */
+  readonly readExpressions: readonly string[]
+  /** Expressions that run when rows are written: checks, indexes and their predicates, row security, partition bounds. */
+  readonly writeExpressions: readonly string[]
+  readonly cascades: readonly CatalogCascade[]
+  /** Name of the foreign data wrapper's handler (`file_fdw_handler`) and the table's options, for foreign tables; else null. */
+  readonly foreign: { readonly handler: string; readonly options: readonly string[] } | null
 }
 
 export interface CatalogFunction {
@@ -58,6 +70,14 @@ export interface CatalogFunction {
   readonly body: string | null
   /** pg_proc.proconfig: `search_path=…` */
   readonly settings: readonly string[]
+  /** True when `body` is a parsed SQL-standard body (BEGIN ATOMIC, RETURN): its names are bound, not looked up at the call. */
+  readonly isBound: boolean
+  /** For C functions `library:symbol` (`$libdir/citext:citext_eq`), for internal ones `:symbol`; else null. */
+  readonly native: string | null
+  /** For aggregates: the functions they call (transition, final, combine, …); else empty. */
+  readonly parts: readonly number[]
+  /** Defaults of its arguments as `pg_get_expr` writes them, comma-separated; null = none. */
+  readonly defaultExpressions: string | null
 }
 
 export interface CatalogOperator {
@@ -74,6 +94,8 @@ export interface CatalogCast {
   readonly targetTypeOid: number
   /** 0 = binary-coercible or by input/output. */
   readonly functionOid: number
+  /** When PostgreSQL applies it: only where it is written, also on assignment, or anywhere. */
+  readonly context: 'explicit' | 'assignment' | 'implicit'
 }
 
 export interface CatalogType {
@@ -85,7 +107,17 @@ export interface CatalogType {
   readonly relationOid: number
   readonly elementOid: number
   readonly baseTypeOid: number
+  /** Checks of a domain, its default, as `pg_get_expr` writes them; the subtype's functions of a range are not here. */
+  readonly expressions: readonly string[]
 }
+
+/** A foreign key of another relation that points here: what a DELETE or a change of key does over there. */
+export interface CatalogCascade {
+  readonly relationOid: number
+  readonly onDelete: CascadeAction
+  readonly onUpdate: CascadeAction
+}
+export type CascadeAction = 'none' | 'delete' | 'update'
 
 /** Objects outside pg_catalog and information_schema are complete; of those two, only names that matter are known (see builtins). */
 export interface Catalog {
@@ -102,4 +134,34 @@ export interface Catalog {
   readonly casts: readonly CatalogCast[]
   readonly types: ReadonlyMap<number, CatalogType>
   readonly schemas: ReadonlySet<string>
+  /** `schema.name` of the relations of pg_catalog and information_schema. */
+  readonly systemRelations: ReadonlySet<string>
+  /** Schemas in effect when definitions and expressions were written out: a bare name in them means what it means under these. */
+  readonly definitionPath: readonly string[]
+  /** Functions of event triggers that are enabled: any ddl calls them. */
+  readonly eventTriggers: readonly number[]
+  /**
+   * True = nobody looked at a server (`policy explain`, `policy test`): every relation counts as a plain table,
+   * and no function, operator, cast or type exists besides PostgreSQL's own.
+   */
+  readonly isAssumed: boolean
+}
+
+/** The catalog of a server that nobody looked at, and that holds nothing but plain tables. Never for a real session. */
+export const assumedCatalog: Catalog = {
+  epoch: 0,
+  serverVersion: 180_000,
+  currentUser: '',
+  searchPath: ['public'],
+  isSuperuser: false,
+  relations: new Map(),
+  functions: new Map(),
+  operators: [],
+  casts: [],
+  types: new Map(),
+  schemas: new Set(['pg_catalog', 'information_schema', 'public']),
+  systemRelations: new Set(),
+  definitionPath: ['public'],
+  eventTriggers: [],
+  isAssumed: true,
 }

@@ -23,6 +23,11 @@ export interface SqlStatement {
   readonly changesSession: boolean
   /** begin, commit, rollback, savepoint …: so that held commands inside a transaction can say that locks are held. */
   readonly isTransactionControl: boolean
+  /**
+   * A name is not in the catalog: it may have been made after the snapshot. Renew it and read again with `isFresh`, or leave the
+   * statement as it is, `partial`.
+   */
+  readonly hasUnresolvedNames: boolean
   /** Decisions that depended on a literal (WHERE 1=1, GROUP BY 1): the integer-normalised cache key must not be used. */
   readonly isLiteralSensitive: boolean
 }
@@ -34,6 +39,10 @@ export interface SqlContext {
   readonly searchPath: readonly string[] | null
   /** `schema.name` of functions the policy trusts, lower case. */
   readonly trustedFunctions: ReadonlySet<string>
+  /** The catalog was taken just now: the server does not know a name either that it does not hold, and will say so. */
+  readonly isFresh?: boolean
+  /** Statements earlier in the same message change the catalog: what they made (`schema.name` or bare), and why nothing else can be told. */
+  readonly drift?: Drift
   /** From ParameterStatus; anything but `on` makes text with a backslash unreadable. */
   readonly standardConformingStrings: boolean
   /** True when client_encoding is UTF8; otherwise only ASCII can be read. */
@@ -41,4 +50,11 @@ export interface SqlContext {
   /** Statements prepared in this session (SQL or protocol), by name; a name that is absent is opaque. */
   readonly prepared: ReadonlyMap<string, SqlStatement>
   readonly cursors: ReadonlyMap<string, SqlStatement>
+}
+
+export interface Drift {
+  /** Relations that were made: plain, without triggers, rules or code. */
+  readonly made: ReadonlySet<string>
+  /** Code may have changed: names mean what nobody can tell; null = only plain things changed. */
+  readonly doubt: string | null
 }

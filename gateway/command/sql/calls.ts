@@ -1,0 +1,188 @@
+// Functions, operators, casts and types of a statement: whatever could run code because its name is written.
+// Every candidate counts: which overload PostgreSQL takes depends on types that are not worked out here.
+import type { CatalogCast, CatalogFunction } from './catalog.ts'
+import { effectsOfBuiltin, elementOfBuiltinType, isBuiltinOperator, oidOfBuiltinType } from './builtins.ts'
+import { readFunction } from './functions.ts'
+import { readSettingByFunction } from './session-settings.ts'
+import type { SqlReader } from './sql-reader.ts'
+import { isSet, namesIn, treesIn } from './syntax-tree.ts'
+import type { Tree } from './syntax-tree.ts'
+import { readTypeChecks } from './types.ts'
+
+/** Types that take a whole row: record, any, anyelement, anynonarray, anycompatible, anycompatiblenonarray. */
+const rowTypes: ReadonlySet<number> = new Set([2249, 2276, 2283, 2776, 5077, 5079])
+
+/** A call as written: the function, and everything inside its parentheses. */
+export function readCall(reader: SqlReader, call: Tree, as: 'call' | 'procedure'): void {
+  const names = namesIn(call, 'funcname')
+  const name = names.at(-1) ?? ''
+  const schema = names.length > 1 ? (names.at(-2) ?? null) : null
+  const args = treesIn(call, 'args')
+  if (name === 'set_config' && reachesBuiltins(schema)) readSettingByFunction(reader, args)
+  else readNamedFunction(reader, schema, name, as === 'procedure' ? null : { count: args.length, isVariadic: isSet(call, 'func_variadic') })
+  reader.walkFields('FuncCall', call, ['funcname'])
+}
+
+interface Arguments {
+  readonly count: number
+  /** The last argument is an array that stands for many: `VARIADIC x`. */
+  readonly isVariadic: boolean
+}
+
+function readNamedFunction(reader: SqlReader, schema: string | null, name: string, args: Arguments | null): void {
+  const { reading, names } = reader
+  const written = schema === null ? name : `${schema}.${name}`
+  if (names === null && schema !== 'pg_catalog') {
+    if (reader.mode === 'define') return
+    reading.does('call')
+    reading.doubts(`what ${written} means is not known without the catalog`)
+    return
+  }
+  const candidates = (names?.functions(schema, name) ?? []).filter(one => args === null || takes(one, args))
+  for (const candidate of candidates) readFunction(reader, candidate)
+  if (schema === 'information_schema' && name.startsWith('_pg_')) return
+  if (!reachesBuiltins(schema)) {
+    if (candidates.length === 0) readUnknownName(reader, written, args)
+    return
+  }
+  const effects = name === 'ts_rewrite' && args?.count === 3 ? [] : effectsOfBuiltin(name)
+  if (effects === null) {
+    if (candidates.length === 0) readUnknownName(reader, written, args)
+  } else {
+    readBuiltinEffects(reader, name)
+  }
+}
+
+/** `f(x)` may also be `CAST(x AS f)` or the column f of x. */
+function readUnknownName(reader: SqlReader, written: string, args: Arguments | null): void {
+  if (reader.mode === 'define') return
+  const name = written.slice(written.lastIndexOf('.') + 1)
+  if (args?.count === 1 && !written.includes('.') && readTypeByName(reader, null, name)) return
+  reader.reading.hasUnresolvedNames = true
+  if (reader.context.isFresh === true) return
+  reader.reading.does('call')
+  reader.reading.doubts(`the function ${written} is not in the catalog`)
+}
+
+function readBuiltinEffects(reader: SqlReader, name: string): void {
+  if (reader.mode !== 'run') return
+  const effects = effectsOfBuiltin(name) ?? []
+  for (const effect of effects) {
+    if (effect === 'unknown') reader.reading.runsUnreadable(`${name} runs what its arguments say`)
+    else reader.reading.does(effect)
+  }
+}
+
+/** A name that follows a dot: where it is no column of the row, PostgreSQL calls the function of that name with the row. */
+export function readFunctionName(reader: SqlReader, name: string): void {
+  const { names } = reader
+  // Without the catalog the statement is in doubt for its relation already.
+  if (names === null) return
+  for (const candidate of names.functions(null, name)) {
+    if (!takes(candidate, { count: 1, isVariadic: false })) continue
+    const type = candidate.argumentTypes[0] ?? 0
+    const isRow = rowTypes.has(type) || (names.catalog.types.get(type)?.relationOid ?? 0) !== 0 || isDomain(reader, type)
+    if (isRow) readFunction(reader, candidate)
+  }
+  if (name.startsWith('pg_restore_')) readBuiltinEffects(reader, name)
+}
+
+function isDomain(reader: SqlReader, type: number): boolean {
+  return reader.names?.catalog.types.get(type)?.kind === 'd'
+}
+
+function takes(one: CatalogFunction, args: Arguments): boolean {
+  const declared = one.argumentTypes.length
+  if (args.count >= declared - one.defaults && args.count <= declared) return true
+  return one.hasVariadic && !args.isVariadic && args.count >= declared - 1 - one.defaults
+}
+
+/** @param schema null for a bare name. */
+export function readOperator(reader: SqlReader, schema: string | null, name: string): void {
+  if (reader.mode === 'define') return
+  const { reading, names } = reader
+  if (names === null) {
+    if (schema === 'pg_catalog' && isBuiltinOperator(name)) return
+    reading.does('call')
+    reading.doubts(`what the operator ${name} means is not known without the catalog`)
+    return
+  }
+  const candidates = names.operators(schema, name)
+  for (const candidate of candidates) {
+    const run = names.catalog.functions.get(candidate.functionOid)
+    // A planner asks an operator's function about its statistics, whatever its volatility.
+    if (run !== undefined) reader.within('run', () => readFunction(reader, run))
+  }
+  if (candidates.length > 0 || (reachesBuiltins(schema) && isBuiltinOperator(name))) return
+  reading.hasUnresolvedNames = true
+  if (reader.context.isFresh !== true) reading.doubts(`the operator ${name} is not in the catalog`)
+}
+
+/** A type as written: a value becomes one of it, so casts to it and its checks run. */
+export function readTypeName(reader: SqlReader, type: Tree): void {
+  reader.walk(type['typmods'])
+  const names = namesIn(type, 'names')
+  const name = names.at(-1)
+  if (name === undefined || reader.mode === 'define') return
+  const schema = names.length > 1 ? (names.at(-2) ?? null) : null
+  if (treesIn(type, 'arrayBounds').length > 0) readTypeByName(reader, schema, `_${name}`)
+  if (!readTypeByName(reader, schema, name)) {
+    reader.reading.hasUnresolvedNames = true
+    if (reader.context.isFresh !== true) reader.reading.doubts(`the type ${name} is not in the catalog`)
+  }
+}
+
+/** False when no type has this name. */
+function readTypeByName(reader: SqlReader, schema: string | null, name: string): boolean {
+  const { names, reading } = reader
+  const builtin = reachesBuiltins(schema) ? oidOfBuiltinType(name) : null
+  if (names === null) {
+    if (schema !== 'pg_catalog') reading.doubts(`what the type ${name} means is not known without the catalog`)
+    return builtin !== null || schema !== 'pg_catalog'
+  }
+  const found = names.types(schema, name)
+  for (const type of found) {
+    readTypeChecks(reader, type.oid)
+    readCastsTo(reader, type.oid)
+  }
+  if (builtin !== null) readCastsTo(reader, builtin)
+  return builtin !== null || found.length > 0
+}
+
+/** Casts that somebody made and that may run when a value becomes one of this type, or an element of it does. */
+function readCastsTo(reader: SqlReader, type: number): void {
+  const catalog = reader.names?.catalog
+  if (catalog === undefined || catalog.casts.length === 0) return
+  const targets = new Set<number>()
+  collectTargets(reader, type, targets)
+  for (const cast of catalog.casts) {
+    if (targets.has(cast.targetTypeOid)) readCast(reader, cast)
+  }
+}
+
+function collectTargets(reader: SqlReader, type: number, into: Set<number>): void {
+  if (type === 0 || into.has(type) || into.size > 100) return
+  into.add(type)
+  const known = reader.names?.catalog.types.get(type)
+  const element = known?.elementOid ?? elementOfBuiltinType(type)
+  collectTargets(reader, element, into)
+  if (known === undefined) return
+  collectTargets(reader, known.baseTypeOid, into)
+  for (const column of reader.names?.catalog.relations.get(known.relationOid)?.columns ?? []) collectTargets(reader, column.typeOid, into)
+}
+
+/** Casts that PostgreSQL applies without being told to. */
+export function readImplicitCasts(reader: SqlReader, isWrite: boolean): void {
+  for (const cast of reader.names?.catalog.casts ?? []) {
+    if (cast.context === 'implicit' || (isWrite && cast.context === 'assignment')) readCast(reader, cast)
+  }
+}
+
+function readCast(reader: SqlReader, cast: CatalogCast): void {
+  const run = reader.names?.catalog.functions.get(cast.functionOid)
+  if (run !== undefined) readFunction(reader, run)
+}
+
+function reachesBuiltins(schema: string | null): boolean {
+  return schema === null || schema === 'pg_catalog'
+}

@@ -1,0 +1,282 @@
+// Does a WHERE leave any row out? Decided without values of columns: a condition that does not look at the row is true for all or none.
+import type { SqlReader } from './sql-reader.ts'
+import { asKind, isTree, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
+import type { Tree } from './syntax-tree.ts'
+import { constantOf, isSameExpression } from './constants.ts'
+
+/**
+ * `all`: true for every row (rows with NULL aside). `none`: true for no row. `fixed`: the same for every row, but which is not
+ * known. `row`: depends on the row.
+ */
+export type Filter = 'all' | 'none' | 'fixed' | 'row'
+
+/** Only a condition that depends on the row, or is never true, counts as a filter. */
+export function filtersRows(filter: Filter): boolean {
+  return filter === 'row' || filter === 'none'
+}
+
+/** @param target the relation whose rows are changed. @param condition the WHERE or ON; absent = every row. */
+export function filterOf(reader: SqlReader, target: Tree | null, condition: unknown): Filter {
+  if (!isTree(condition)) return 'all'
+  return new FilterReader(reader, target).filter(condition)
+}
+
+const opposites: Readonly<Record<string, string>> = { '=': '<>', '<>': '=', '!=': '=', '<': '>=', '>=': '<', '>': '<=', '<=': '>' }
+
+class FilterReader {
+  readonly #reader: SqlReader
+  /** The name by which columns of the target are qualified. */
+  readonly #alias: string
+  readonly #target: Tree | null
+
+  constructor(reader: SqlReader, target: Tree | null) {
+    this.#reader = reader
+    this.#target = target
+    const alias = target === null ? null : treeOf(target, 'alias')
+    this.#alias = alias !== null ? stringOf(alias, 'aliasname') : stringOf(target ?? {}, 'relname')
+  }
+
+  filter(node: unknown): Filter {
+    const constant = constantOf(node)
+    if (constant !== null) {
+      if (constant.hasNumber) this.#reader.reading.isLiteralSensitive = true
+      return isTrue(constant.value) ? 'all' : 'none'
+    }
+    const found = unwrap(node)
+    if (found === null) return 'fixed'
+    const { kind, fields } = found
+    switch (kind) {
+      case 'BoolExpr':
+        return this.#bool(fields)
+      case 'A_Expr':
+        return this.#comparison(fields)
+      case 'NullTest':
+        return this.#nullTest(fields)
+      case 'BooleanTest':
+        return this.#booleanTest(fields)
+      case 'SubLink':
+        return this.#subquery(fields)
+      case 'CurrentOfExpr':
+        return 'row'
+      case 'TypeCast':
+      case 'CollateClause':
+        return this.filter(fields['arg'])
+      case 'CoalesceExpr': {
+        const arms = treesIn(fields, 'args').map(arm => this.filter(arm))
+        return arms.every(arm => arm === 'none') ? 'none' : arms.every(arm => arm === 'all') ? 'all' : this.#dependence(node)
+      }
+      case 'CaseExpr':
+        return this.#case(fields, node)
+      default:
+        return this.#dependence(node)
+    }
+  }
+
+  #bool(fields: Tree): Filter {
+    const args = treesIn(fields, 'args')
+    const arms = args.map(arg => this.filter(arg))
+    switch (stringOf(fields, 'boolop')) {
+      case 'AND_EXPR':
+        if (arms.includes('none')) return 'none'
+        if (arms.includes('row')) return 'row'
+        return arms.includes('fixed') ? 'fixed' : 'all'
+      case 'OR_EXPR':
+        if (arms.includes('all') || this.#coversAll(args)) return 'all'
+        if (arms.includes('fixed')) return 'fixed'
+        return arms.includes('row') ? 'row' : 'none'
+      default:
+        return this.#negated(args[0])
+    }
+  }
+
+  /** NOT of something: unknown (NULL) stays unknown, so only what is surely false becomes true. */
+  #negated(arg: unknown): Filter {
+    const constant = constantOf(arg)
+    if (constant !== null) {
+      if (constant.hasNumber) this.#reader.reading.isLiteralSensitive = true
+      return isFalse(constant.value) ? 'all' : 'none'
+    }
+    const inner = this.filter(arg)
+    if (inner === 'all') return 'none'
+    if (inner === 'none') return this.#isNeverNull(arg) ? 'all' : 'fixed'
+    return inner
+  }
+
+  /** `x <> x` and the like are false or NULL, never true; their NOT is true for rows without NULL. */
+  #isNeverNull(arg: unknown): boolean {
+    return unwrap(arg) !== null
+  }
+
+  #comparison(fields: Tree): Filter {
+    const name = namesIn(fields, 'name').at(-1) ?? ''
+    const { lexpr, rexpr } = { lexpr: fields['lexpr'], rexpr: fields['rexpr'] }
+    switch (stringOf(fields, 'kind')) {
+      case 'AEXPR_OP':
+        if (isSameExpression(lexpr, rexpr)) {
+          if (['=', '<=', '>='].includes(name)) return this.#isStable(lexpr) ? 'all' : 'fixed'
+          if (['<>', '!=', '<', '>'].includes(name)) return 'none'
+        }
+        break
+      case 'AEXPR_NOT_DISTINCT':
+        if (isSameExpression(lexpr, rexpr)) return 'all'
+        break
+      case 'AEXPR_DISTINCT':
+        if (isSameExpression(lexpr, rexpr)) return 'none'
+        break
+      case 'AEXPR_IN':
+        if (name === '=' && itemsOf(rexpr).some(item => isSameExpression(lexpr, item))) return 'all'
+        break
+      case 'AEXPR_OP_ANY':
+        if (name === '=' && itemsOf(rexpr).some(item => isSameExpression(lexpr, item))) return 'all'
+        break
+      case 'AEXPR_LIKE':
+      case 'AEXPR_ILIKE':
+        if (isAnyPattern(rexpr) && !name.startsWith('!')) return 'all'
+        break
+      case 'AEXPR_BETWEEN':
+      case 'AEXPR_BETWEEN_SYM': {
+        const [low, high] = itemsOf(rexpr)
+        if (isSameExpression(lexpr, low) && isSameExpression(lexpr, high)) return 'all'
+        break
+      }
+    }
+    return this.#dependence({ A_Expr: fields })
+  }
+
+  #nullTest(fields: Tree): Filter {
+    const constant = constantOf(fields['arg'])
+    const isNullWanted = stringOf(fields, 'nulltesttype') === 'IS_NULL'
+    if (constant !== null) return (constant.value === null) === isNullWanted ? 'all' : 'none'
+    if (this.#isNotNullColumn(fields['arg'])) return isNullWanted ? 'none' : 'all'
+    return this.#dependence(fields['arg'])
+  }
+
+  #booleanTest(fields: Tree): Filter {
+    const inner = this.filter(fields['arg'])
+    switch (stringOf(fields, 'booltesttype')) {
+      case 'IS_TRUE':
+        return inner
+      case 'IS_NOT_FALSE':
+        return inner === 'none' ? 'fixed' : inner
+      case 'IS_FALSE':
+      case 'IS_NOT_TRUE':
+        return inner === 'all' ? 'none' : inner === 'none' ? 'all' : inner
+      default:
+        return this.#dependence(fields['arg'])
+    }
+  }
+
+  #case(fields: Tree, node: unknown): Filter {
+    const results = treesIn(fields, 'args').map(arm => asKind(arm, 'CaseWhen')?.['result'])
+    if (fields['defresult'] !== undefined) results.push(fields['defresult'])
+    const arms = results.map(result => this.filter(result))
+    if (arms.every(arm => arm === 'none')) return 'none'
+    if (arms.every(arm => arm === 'all') && fields['defresult'] !== undefined) return 'all'
+    const [first] = treesIn(fields, 'args')
+    const condition = asKind(first, 'CaseWhen')?.['expr']
+    if (fields['arg'] === undefined && this.filter(condition) === 'all' && arms[0] !== undefined) return arms[0]
+    return this.#dependence(node)
+  }
+
+  /** EXISTS and IN over a query that does not look at the row; or over the same table, whole. */
+  #subquery(fields: Tree): Filter {
+    const select = asKind(fields['subselect'], 'SelectStmt')
+    if (select !== null && stringOf(fields, 'subLinkType') === 'ANY_SUBLINK' && this.#isWholeTarget(select, fields['testexpr']))
+      return 'all'
+    return this.#dependence({ SubLink: fields })
+  }
+
+  /** `id IN (SELECT id FROM the same table)` without any condition. */
+  #isWholeTarget(select: Tree, test: unknown): boolean {
+    if (['whereClause', 'limitCount', 'limitOffset', 'havingClause', 'groupClause', 'larg'].some(field => select[field] !== undefined))
+      return false
+    const [from, ...more] = treesIn(select, 'fromClause')
+    const [only, ...others] = treesIn(select, 'targetList')
+    const range = asKind(from, 'RangeVar')
+    if (range === null || more.length > 0 || others.length > 0 || this.#target === null) return false
+    const isSame = stringOf(range, 'relname') === stringOf(this.#target, 'relname')
+    const column = asKind(asKind(only, 'ResTarget')?.['val'], 'ColumnRef')
+    const tested = asKind(test, 'ColumnRef')
+    return isSame && column !== null && tested !== null && namesIn(column, 'fields').at(-1) === namesIn(tested, 'fields').at(-1)
+  }
+
+  /** `a OR NOT a`, `a < b OR a >= b`, `a IS NULL OR a IS NOT NULL`. */
+  #coversAll(args: readonly Tree[]): boolean {
+    return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other)))
+  }
+
+  #isStable(node: unknown): boolean {
+    return node !== undefined
+  }
+
+  #isNotNullColumn(node: unknown): boolean {
+    const column = asKind(node, 'ColumnRef')
+    const name = column === null ? undefined : namesIn(column, 'fields').at(-1)
+    if (name === undefined || this.#target === null) return false
+    const schema = stringOf(this.#target, 'schemaname')
+    const found = this.#reader.names?.relation(schema === '' ? null : schema, stringOf(this.#target, 'relname'))
+    return found?.relations.some(relation => relation.columns.some(one => one.name === name && one.isNotNull)) ?? false
+  }
+
+  #dependence(node: unknown): Filter {
+    return this.#looksAtRow(node) ? 'row' : 'fixed'
+  }
+
+  /** Some column of the target is in there. A bare name may be one, unless a query inside has to be asked first. */
+  #looksAtRow(node: unknown): boolean {
+    if (Array.isArray(node)) return node.some(item => this.#looksAtRow(item))
+    if (!isTree(node)) return false
+    const column = asKind(node, 'ColumnRef')
+    if (column !== null) {
+      const names = namesIn(column, 'fields')
+      const isStar = names.length < treesIn(column, 'fields').length
+      const qualifier = isStar ? names.at(-1) : names.at(-2)
+      return qualifier === undefined || qualifier === this.#alias
+    }
+    return Object.values(node).some(value => this.#looksAtRow(value))
+  }
+}
+
+function isOpposite(one: Tree, other: Tree): boolean {
+  const negated = notOf(one) ?? notOf(other)
+  if (negated !== null && isSameExpression(negated, notOf(one) === null ? one : other)) return true
+  const [left, right] = [asKind(one, 'A_Expr'), asKind(other, 'A_Expr')]
+  if (left !== null && right !== null) {
+    const [first, second] = [namesIn(left, 'name').at(-1) ?? '', namesIn(right, 'name').at(-1) ?? '']
+    if (opposites[first] === second || (first === '=' && second === '!=')) {
+      return isSameExpression(left['lexpr'], right['lexpr']) && isSameExpression(left['rexpr'], right['rexpr'])
+    }
+  }
+  const [test, counter] = [asKind(one, 'NullTest'), asKind(other, 'NullTest')]
+  if (test === null || counter === null) return false
+  return test['nulltesttype'] !== counter['nulltesttype'] && isSameExpression(test['arg'], counter['arg'])
+}
+
+function notOf(node: Tree): unknown {
+  const bool = asKind(node, 'BoolExpr')
+  return bool !== null && stringOf(bool, 'boolop') === 'NOT_EXPR' ? (treesIn(bool, 'args')[0] ?? null) : null
+}
+
+function itemsOf(node: unknown): readonly Tree[] {
+  const list = asKind(node, 'List')
+  if (list !== null) return treesIn(list, 'items')
+  const array = asKind(node, 'A_ArrayExpr')
+  return array === null ? [] : treesIn(array, 'elements')
+}
+
+function isAnyPattern(node: unknown): boolean {
+  const value = constantOf(node)?.value
+  return typeof value === 'string' && /^%+$/.test(value)
+}
+
+function isTrue(value: unknown): boolean {
+  return (
+    value === true ||
+    (typeof value === 'number' && value !== 0) ||
+    (typeof value === 'string' && /^\s*(t|tr|tru|true|y|ye|yes|on|1)\s*$/i.test(value))
+  )
+}
+
+function isFalse(value: unknown): boolean {
+  return value === false || value === 0 || (typeof value === 'string' && /^\s*(f|fa|fal|fals|false|n|no|of|off|0)\s*$/i.test(value))
+}

@@ -1,0 +1,74 @@
+// Statements that make, use and forget names of this session: PREPARE and EXECUTE, cursors, DISCARD.
+import type { SqlReader } from './sql-reader.ts'
+import { isTree, stringOf, unwrap } from './syntax-tree.ts'
+import type { Tree } from './syntax-tree.ts'
+
+export function readPrepare(reader: SqlReader, fields: Tree): void {
+  const { reading } = reader
+  reading.does('session')
+  const node = fields['query']
+  if (!isTree(node) || unwrap(node) === null) return reading.doubts('a PREPARE without a statement')
+  // Nothing runs until EXECUTE, where it is read under the names that hold then.
+  reading.names.push({ kind: 'prepare', name: stringOf(fields, 'name'), node })
+}
+
+export function readExecute(reader: SqlReader, fields: Tree): void {
+  const { reading } = reader
+  const name = stringOf(fields, 'name')
+  reading.names.push({ kind: 'execute', name })
+  reader.walk(fields['params'])
+  const prepared = reader.context.prepared.get(name)
+  if (prepared === undefined) {
+    reading.does('call')
+    reading.runsUnreadable(`the prepared statement ${name} was not seen`)
+    return
+  }
+  runAgain(reader, prepared.node, `the prepared statement ${name}`)
+}
+
+export function readDeclare(reader: SqlReader, fields: Tree): void {
+  const node = fields['query']
+  if (!isTree(node)) return reader.reading.doubts('a cursor without a query')
+  reader.walk(node)
+  reader.reading.names.push({ kind: 'declare-cursor', name: stringOf(fields, 'portalname'), node })
+}
+
+export function readFetch(reader: SqlReader, fields: Tree): void {
+  const { reading } = reader
+  const name = stringOf(fields, 'portalname')
+  reading.does('read')
+  reading.names.push({ kind: 'fetch', name })
+  const cursor = reader.context.cursors.get(name)
+  if (cursor === undefined) {
+    reading.does('call')
+    reading.runsUnreadable(`the cursor ${name} was not seen`)
+    return
+  }
+  runAgain(reader, cursor.node, `the cursor ${name}`)
+}
+
+export function readDeallocate(reader: SqlReader, fields: Tree): void {
+  const name = stringOf(fields, 'name')
+  reader.reading.does('session')
+  reader.reading.names.push({ kind: 'deallocate', name: name === '' ? null : name })
+}
+
+export function readDiscard(reader: SqlReader, fields: Tree): void {
+  const { reading } = reader
+  const target = stringOf(fields, 'target')
+  reading.does('session')
+  reading.changesSession = true
+  if (target === 'DISCARD_ALL') {
+    reading.names.push({ kind: 'deallocate', name: null }, { kind: 'close-cursor', name: null })
+    reading.pathAfter = null
+  }
+  if (target === 'DISCARD_ALL' || target === 'DISCARD_TEMP') reading.changesCatalog = true
+}
+
+function runAgain(reader: SqlReader, node: unknown, what: string): void {
+  const found = unwrap(node)
+  if (found === null) return reader.reading.runsUnreadable(`${what} could not be read`)
+  if (reader.mode === 'define') return
+  const inner = reader.inner(reader.context.searchPath)
+  inner?.visit(found.kind, found.fields)
+}
