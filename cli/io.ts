@@ -18,7 +18,7 @@ export function processIo(): Io {
   return {
     stdout: text => process.stdout.write(text),
     stderr: text => process.stderr.write(text),
-    isTty: process.stdout.isTTY === true && environment['NO_COLOR'] === undefined && environment['CI'] === undefined,
+    isTty: process.stdout.isTTY && environment['NO_COLOR'] === undefined && environment['CI'] === undefined,
     environment,
   }
 }

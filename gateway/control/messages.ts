@@ -23,6 +23,7 @@ const launch = z.object({
   githubToken: z.string(),
   pullRequest: z.nullable(z.int().check(z.positive())),
   environment: texts,
+  event: textOrNull,
   out: textOrNull,
   clientDir: z.string(),
   isolation: z.enum(['user', 'none']),

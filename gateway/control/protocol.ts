@@ -21,6 +21,8 @@ export interface LaunchRequest {
   readonly pullRequest: number | null
   /** The launcher's whole environment: GitHub's variables, proxies, and what `env://` names. */
   readonly environment: Readonly<Record<string, string>>
+  /** Text of GitHub's event file: the launcher may read it, a gateway of another user may not. null = there is none. */
+  readonly event: string | null
   /** Directory that gets the sealed recording; null = a private directory (it is shipped by sinks). */
   readonly out: string | null
   /** Directory that will hold the client files (service file, ssh config, kubeconfig). The launcher writes them: it is the job's user. */

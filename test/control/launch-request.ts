@@ -16,6 +16,7 @@ export function launchRequest(changes: Partial<LaunchRequest> = {}): LaunchReque
     isolation: 'none',
     watchPid: null,
     timeToLiveMs: 60_000,
+    event: null,
     artifact: null,
     attest: false,
     ...changes,

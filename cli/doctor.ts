@@ -1,0 +1,61 @@
+// `sallyport doctor`: what the error list names, checked one by one, each with what to do. Changes nothing, prints no secret.
+import { findConfig, readText } from './find-config.ts'
+import type { Io } from './io.ts'
+import { parsePolicy } from '../gateway/policy/parse-policy.ts'
+import { SallyportError } from '../gateway/core/errors.ts'
+import { checkCredentials } from './doctor/credentials.ts'
+import { checkGithub } from './doctor/github.ts'
+import { checkIssuers } from './doctor/issuers.ts'
+import { checkMachine } from './doctor/machine.ts'
+import { checkTargets } from './doctor/targets.ts'
+import type { Finding } from './doctor/finding.ts'
+
+export interface DoctorOptions {
+  readonly config?: string
+  readonly json?: boolean
+}
+
+const marks = { fine: '✓', bad: '✗', unknown: '-' } as const
+
+/** Exit status: 0 all is fine, 1 a check failed. */
+export async function doctor(options: DoctorOptions, io: Io): Promise<number> {
+  const findings: Finding[] = []
+  const tell = (finding: Finding): void => {
+    findings.push(finding)
+    if (options.json !== true) io.stdout(wordsOf(finding))
+  }
+  await examine(options, io, tell)
+  if (options.json === true) io.stdout(`${JSON.stringify({ schema: 'sallyport-doctor/1', findings })}\n`)
+  const bad = findings.filter(({ state }) => state === 'bad').length
+  if (options.json !== true) io.stderr(bad === 0 ? 'all checks passed\n' : `${bad} of ${findings.length} checks failed\n`)
+  return bad === 0 ? 0 : 1
+}
+
+async function examine(options: DoctorOptions, io: Io, tell: (finding: Finding) => void): Promise<void> {
+  let policy
+  try {
+    const name = findConfig(options.config)
+    policy = parsePolicy(readText(name), name)
+    tell({
+      id: 'E16',
+      what: `policy ${name}`,
+      state: 'fine',
+      words: `${policy.connections.size} connections, ${policy.rules.length} rules`,
+      fix: null,
+    })
+  } catch (error) {
+    const known = error instanceof SallyportError ? error : null
+    tell({ id: known?.id ?? 'E34', what: 'policy', state: 'bad', words: known?.message ?? 'it cannot be read', fix: known?.fix ?? null })
+  }
+  for (const finding of checkMachine(io.environment)) tell(finding)
+  for (const finding of await checkGithub(io.environment)) tell(finding)
+  if (policy === undefined) return
+  for (const finding of await checkIssuers(policy)) tell(finding)
+  for (const finding of checkCredentials(policy, io.environment)) tell(finding)
+  for (const finding of await checkTargets(policy)) tell(finding)
+}
+
+function wordsOf({ id, what, state, words, fix }: Finding): string {
+  const line = `${marks[state]} ${id}  ${what}: ${words}\n`
+  return fix === null || state === 'fine' ? line : `${line}        fix: ${fix}\n`
+}

@@ -1,0 +1,134 @@
+// The command line: names, options and exit statuses of CONTRACT 4. Each command lives in its own file and returns its status.
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import path from 'node:path'
+import { version } from '../gateway/core/version.ts'
+import { doctor } from './doctor.ts'
+import { exec } from './exec.ts'
+import { processIo, type Io } from './io.ts'
+import { policyCheck } from './policy-check.ts'
+import { policyExplain } from './policy-explain.ts'
+import { policyTest } from './policy-test.ts'
+import { printError } from './print-error.ts'
+import { replay } from './replay.ts'
+import { verify } from './verify.ts'
+
+const USAGE = 2
+const io = processIo()
+
+process.exitCode = await run(process.argv.slice(2))
+
+async function run(args: readonly string[]): Promise<number> {
+  let status = 0
+  const program = describe(io, made => (status = made))
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return status
+  } catch (error) {
+    // commander has printed it already; help and version are no mistake.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE
+    return printError(error, io)
+  }
+}
+
+/** All commands; each tells `done` its exit status. */
+function describe(io: Io, done: (status: number) => void): Command {
+  const program = new Command('sallyport')
+  program
+    .description('the gate between a CI job and production: it records, masks, asks and blocks')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.stdout(text), writeErr: text => io.stderr(text) })
+    .showHelpAfterError('(sallyport help)')
+
+  program
+    .command('exec')
+    .description('run COMMAND with a gateway; its exit status is ours')
+    .usage('[options] -- COMMAND…')
+    .argument('[command...]')
+    .option('--config <file>', 'policy file (default: .github/sallyport.yml, then sallyport.yml)')
+    .option('--connection <name>', 'connection to open, may be repeated (default: all that the identity may open)', collect, [])
+    .option('--token-file <file>', "OIDC token (default: from GitHub's variables)")
+    .option('--gateway <url>', 'a standalone gateway instead of one on this machine')
+    .option('--pull-request <number>', 'where people are asked', readNumber)
+    .option('--out <dir>', 'gets the sealed recording (default: sallyport-recording)')
+    .option('--user <name>', 'run COMMAND as this user, without the variables that mint tokens')
+    .passThroughOptions()
+    .action(async (command: readonly string[], options) =>
+      done(await exec(command, options, path.join(import.meta.dirname, 'gateway.mjs'), io)),
+    )
+
+  program
+    .command('verify')
+    .description('check a recording: signature, tree, completeness')
+    .argument('<path>', 'folder, zip or HTML')
+    .option('--key <vkey>', 'the key that must have signed it, as printed at start')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (file: string, options) => done(await verify(file, options, io)))
+
+  program
+    .command('replay')
+    .description('show a recording')
+    .argument('<path>', 'folder, zip or HTML')
+    .option('--session <id>', 'only this session')
+    .option('--format <format>', 'text, json, cast or html')
+    .option('--speed <factor>', 'of a terminal session', readNumber)
+    .action(async (file: string, options) => done(await replay(file, options, io)))
+
+  const policy = program.command('policy').description('check, test and explain the policy file')
+  policy
+    .command('check')
+    .option('--config <file>')
+    .option('--schema', 'print the JSON Schema instead')
+    .action(options => done(policyCheck(options, io)))
+  policy
+    .command('test')
+    .description('run its tests:')
+    .option('--config <file>')
+    .option('--format <format>', 'text, tap, junit or github')
+    .action(async options => done(await policyTest(options, io)))
+  policy
+    .command('explain')
+    .description('say why: policy explain --claims claims.json --connection NAME -- COMMAND')
+    .argument('<command...>')
+    .option('--config <file>')
+    .requiredOption('--claims <file>', "the token's claims, as JSON")
+    .requiredOption('--connection <name>')
+    .option('--issuer <name>', "entry of issuers: (default: by the claims' iss)")
+    .option('--json', 'one JSON object on stdout')
+    .passThroughOptions()
+    .action(async (command: readonly string[], options) => done(await policyExplain({ ...options, command }, io)))
+
+  program
+    .command('gateway')
+    .description('the standalone gateway service')
+    .option('--config <file>')
+    .option('--listen <address>')
+    .option('--admin <address>')
+    .action(() => {
+      io.stderr(
+        'SALLYPORT-E32 this version has no standalone gateway\n  fix: use the Action or sallyport exec, which start one on this machine\n',
+      )
+      done(USAGE)
+    })
+
+  program
+    .command('doctor')
+    .description('check the set-up, and say what to do')
+    .option('--config <file>')
+    .option('--json', 'one JSON object on stdout')
+    .action(async options => done(await doctor(options, io)))
+
+  // Options after COMMAND are its own.
+  program.enablePositionalOptions()
+  return program
+}
+
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value]
+}
+
+function readNumber(value: string): number {
+  const number = Number(value)
+  if (Number.isFinite(number) && number > 0) return number
+  throw new InvalidArgumentError('a number above 0 is wanted')
+}
