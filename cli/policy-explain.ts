@@ -1,6 +1,7 @@
 // `sallyport policy explain`: what the policy says of one command for one token, and which rules said so. Asks no server.
 import { assumedCatalog } from '../gateway/command/sql/catalog.ts'
-import { loadSqlParser, readSql } from '../gateway/command/sql/read-sql.ts'
+import { loadSqlParser } from '../gateway/command/sql/parser.ts'
+import { readSql } from '../gateway/command/sql/read-sql.ts'
 import type { Command } from '../gateway/core/command.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import type { Identity, Run } from '../gateway/core/identity.ts'

@@ -65,7 +65,7 @@ function pathProblem(scheme: string, path: string, field: string | null): string
       return path.startsWith('/') ? null : 'file:// is followed by an absolute path: file:///run/secrets/orders'
     case 'vault':
       if (path.startsWith('/') || path.split('/').includes('..')) return 'vault:// is followed by mount/path, without a leading "/"'
-      return isKeyValue(path) && field === null ? 'a secret of the KV engine needs a field: vault://secret/data/orders#password' : null
+      return isKeyValue(path) && field === null ? 'a secret of the KV engine needs a field: vault://kv/data/app#password' : null
     case 'exec':
       return /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(path)
         ? null

@@ -70,7 +70,7 @@ export function parseConnection(name: string, shape: ConnectionShape, surroundin
     authority,
     use: shape.use ?? [],
     default: shape.default,
-    approvers,
+    approvers: asks || shape.approvers !== undefined ? approvers : null,
     trustedFunctions: new Set([...surroundings.trustedFunctions, ...trusted]),
   }
 }

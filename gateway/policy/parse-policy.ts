@@ -13,6 +13,8 @@ import type { Group, PolicyFile, PolicyTest } from './policy-file.ts'
 import { Problems, throwProblems } from './problems.ts'
 import { policySchema } from './schema.ts'
 import type { PolicyShape } from './schema.ts'
+import { withoutFaulty } from './salvage.ts'
+import type { PlaceIn } from './salvage.ts'
 import { addShapeProblems } from './shape-problems.ts'
 import { warnOf } from './warnings.ts'
 import { readYaml } from './yaml-tree.ts'
@@ -30,37 +32,29 @@ export function parsePolicy(text: string, name: string): PolicyFile {
   if (tree === null) throw new TypeError('a tree that cannot be read has problems')
   const problems = new Problems(tree)
   const names = new KnownNames(tree.value, problems)
-  const shape = readShape(tree, problems)
-  const file = shape === null ? null : resolve(shape, name, text, problems, names)
+  const read = readShape(tree, problems)
+  const file = read === null ? null : resolve(read, name, text, problems, names)
   problems.throwIfAny(name)
   if (file === null) throw new TypeError('a shape that cannot be read has problems')
   return { ...file, warnings: [...warnOf(file, problems), ...problems.warnings(name)] }
 }
 
-/** The file's shape; with faulty entries left out so that what stands in the others is still checked. null = nothing to check. */
-function readShape(tree: YamlTree, problems: Problems): PolicyShape | null {
+interface ReadShape {
+  readonly shape: PolicyShape
+  readonly placeIn: PlaceIn
+}
+
+/** The file's shape. With faulty entries left out, so that what stands in the others is still checked; null = nothing to check. */
+function readShape(tree: YamlTree, problems: Problems): ReadShape | null {
   const read = policySchema.safeParse(tree.value)
-  if (read.success) return read.data
+  if (read.success) return { shape: read.data, placeIn: (_, index) => index }
   addShapeProblems(problems, read.error.issues, tree.value)
-  const again = policySchema.safeParse(withoutFaulty(tree.value, read.error.issues))
-  return again.success ? again.data : null
+  const { value, placeIn } = withoutFaulty(tree.value, read.error.issues)
+  const again = policySchema.safeParse(value)
+  return again.success ? { shape: again.data, placeIn } : null
 }
 
-function withoutFaulty(value: unknown, issues: readonly { readonly code: string; readonly path: readonly PropertyKey[] }[]): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  const faulty = new Set(issues.map(issue => `${String(issue.path[0])}/${String(issue.path[1])}`))
-  const known = Object.keys(policySchema.shape)
-  const entries = Object.entries(value).filter(([block]) => known.includes(block))
-  return Object.fromEntries(
-    entries.map(([block, content]) => {
-      if (Array.isArray(content)) return [block, content.filter((_, index) => !faulty.has(`${block}/${index}`))]
-      if (typeof content !== 'object' || content === null) return [block, content]
-      return [block, Object.fromEntries(Object.entries(content).filter(([key]) => !faulty.has(`${block}/${key}`)))]
-    }),
-  )
-}
-
-function resolve(shape: PolicyShape, name: string, text: string, problems: Problems, names: KnownNames): PolicyFile {
+function resolve({ shape, placeIn }: ReadShape, name: string, text: string, problems: Problems, names: KnownNames): PolicyFile {
   const approvers = mapOf(shape.approvers ?? {}, (key, entry): ApproverGroup => {
     if (entry.users === undefined && entry.teams === undefined) problems.addAtKey(['approvers', key], 'nobody is named: add users or teams')
     if (entry.teams === undefined && entry.users !== undefined && new Set(entry.users).size < entry.count) {
@@ -92,19 +86,19 @@ function resolve(shape: PolicyShape, name: string, text: string, problems: Probl
     }),
     sources: mapOf(sources, (key, entry) => parseSource(key, entry, problems)),
     connections: mapOf(shape.connections, (key, entry) => parseConnection(key, entry, surroundings)),
-    rules: (shape.rules ?? []).map((entry, index) => parseRule(index, entry, surroundings)),
-    masks: (shape.masks ?? []).map((entry, index) => parseMask(index, entry, surroundings)),
+    rules: (shape.rules ?? []).map((entry, index) => parseRule(placeIn('rules', index), entry, surroundings)),
+    masks: (shape.masks ?? []).map((entry, index) => parseMask(placeIn('masks', index), entry, surroundings)),
     approvers,
     recording: {
       rows: shape.recording?.rows ?? 100,
       encryptTo: shape.recording?.['encrypt-to'] ?? [],
       sinks: shape.recording?.sinks ?? ['artifact'],
     },
-    tests: (shape.tests ?? []).map((entry, index) => parseTest(index, entry, problems, names)),
+    tests: (shape.tests ?? []).map((entry, index) => parseTest(placeIn('tests', index), entry, problems, names)),
     warnings: [],
   }
-  checkUnique('rules', file.rules, problems)
-  checkUnique('masks', file.masks, problems)
+  checkUnique('rules', file.rules, placeIn, problems)
+  checkUnique('masks', file.masks, placeIn, problems)
   return file
 }
 
@@ -138,10 +132,10 @@ function parseTest(index: number, entry: NonNullable<PolicyShape['tests']>[numbe
   }
 }
 
-function checkUnique(block: 'rules' | 'masks', entries: readonly { readonly name: string }[], problems: Problems): void {
+function checkUnique(block: 'rules' | 'masks', entries: readonly { readonly name: string }[], placeIn: PlaceIn, problems: Problems): void {
   const seen = new Set<string>()
   for (const [index, entry] of entries.entries()) {
-    if (seen.has(entry.name)) problems.add([block, index, 'name'], `"${entry.name}" is the name of an earlier one`)
+    if (seen.has(entry.name)) problems.add([block, placeIn(block, index), 'name'], `"${entry.name}" is the name of an earlier one`)
     seen.add(entry.name)
   }
 }

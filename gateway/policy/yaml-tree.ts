@@ -43,7 +43,10 @@ export function readYaml(text: string): { readonly tree: YamlTree | null; readon
   const [document, second] = documents
   if (document === undefined) return { tree: null, problems: [{ place: start, text: 'the file is empty' }] }
   const reader = new TreeReader(document, offset => placeAt(lines, offset))
-  for (const error of [...document.errors, ...document.warnings]) reader.refuse(error.pos[0], wordsOf(error.code))
+  const errors = [...document.errors, ...document.warnings]
+  // One error of this kind comes for every level that was left.
+  const deep = errors.find(error => error.code === 'RESOURCE_EXHAUSTION')
+  for (const error of deep === undefined ? errors : [deep]) reader.refuse(error.pos[0], wordsOf(error.code))
   if (second !== undefined) reader.refuse(second.range[0], 'only one document is read; a second one begins here')
   if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     reader.refuse(0, `YAML ${document.directives.yaml.version} reads words differently; only YAML 1.2 is read`)
@@ -198,6 +201,7 @@ function wordsOf(code: string): string {
     BAD_INDENT: 'the indentation does not fit',
     BAD_SCALAR_START: 'a text cannot begin like this; put it in quotes',
     BAD_DIRECTIVE: 'this directive is not read',
+    RESOURCE_EXHAUSTION: 'nested too deeply',
     UNEXPECTED_TOKEN: 'this does not fit here; is a quote or bracket missing before it?',
     MULTILINE_IMPLICIT_KEY: 'a key must stand on one line; is a colon or a quote missing?',
     BLOCK_AS_IMPLICIT_KEY: 'a map cannot begin inside a value; put a text with ": " in quotes',
