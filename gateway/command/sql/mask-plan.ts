@@ -22,8 +22,17 @@ export type ColumnPlan =
 export type MaskPlan =
   /** Nothing it reads, writes or calls can meet a masked column: its answer passes untouched. */
   | { readonly kind: 'clean' }
-  /** Rows may hold masked values. `columns` by position, or null when the count is only known to the server (then `provenance` for all). */
-  | { readonly kind: 'tainted'; readonly columns: readonly ColumnPlan[] | null; readonly copy: CopyPlan | null }
+  /** It meets masked columns: its rows are masked by `columns`, its errors and notices are cleaned. */
+  | {
+      readonly kind: 'tainted'
+      /** The rule that is to be named where no column is. */
+      readonly rule: number
+      /** By position. */
+      readonly columns: readonly ColumnPlan[]
+      /** For columns beyond `columns`; null = there must be none, an answer with more is blanked as a whole. */
+      readonly rest: ColumnPlan | null
+      readonly copy: CopyPlan | null
+    }
   /** It cannot be made safe: it does not run. */
   | { readonly kind: 'refuse'; readonly rule: number; readonly reason: string; readonly hint: string }
 
@@ -37,3 +46,5 @@ export interface CopyPlan {
   readonly hasHeader: boolean
   readonly columns: readonly ColumnPlan[]
 }
+
+export const cleanPlan: MaskPlan = { kind: 'clean' }

@@ -1,0 +1,103 @@
+// Reads one statement for masked values: what flows where. Refuses by throwing; the plan is made from what it notes.
+import type { CatalogFunction, CatalogRelation } from './catalog.ts'
+import { CatalogNames } from './catalog-names.ts'
+import type { CodeConduct } from './taint-code.ts'
+import { readTaintExpression } from './taint-expression.ts'
+import { readTaintQuery } from './taint-query.ts'
+import type { Scope } from './taint-scope.ts'
+import type { MaybeTaint, Taint, TaintRow } from './taint.ts'
+import type { Catalog } from './catalog.ts'
+import { isTree, unwrap } from './syntax-tree.ts'
+
+/** What is known of masked columns while statements are read; grows while the closure is being built. */
+export interface TaintSource {
+  readonly catalog: Catalog
+  /** True when predicates, ordering and grouping on columns of this rule are refused. */
+  refusesInference(rule: number): boolean
+  ruleName(rule: number): string
+  columnTaint(relationOid: number, column: number): MaybeTaint
+  /** Any column of it, or null. */
+  relationTaint(relationOid: number): MaybeTaint
+  /** Why reading this relation cannot be judged (a view over statistics, say), or null. */
+  refusalOf(relationOid: number): string | null
+  conductOf(called: CatalogFunction): CodeConduct
+  isTrusted(called: CatalogFunction): boolean
+}
+
+/** Thrown inside, caught by the planner. */
+export class MaskRefusal extends Error {
+  readonly rule: number
+  readonly hint: string
+
+  constructor(rule: number, reason: string, hint: string) {
+    super(reason)
+    this.name = 'MaskRefusal'
+    this.rule = rule
+    this.hint = hint
+  }
+}
+
+/** Deeper trees are not read: the statement is refused. */
+const MAX_DEPTH = 600
+
+export class TaintReader {
+  readonly source: TaintSource
+  readonly names: CatalogNames
+  /** The first rule whose columns the statement touches in any way; null = it touches none. */
+  touched: Taint | null = null
+  /** Code of the database that reads masked columns runs in it. */
+  callsReadingCode = false
+  #depth = 0
+
+  constructor(source: TaintSource, searchPath: readonly string[] | null) {
+    this.source = source
+    this.names = new CatalogNames(source.catalog, searchPath)
+  }
+
+  /** Notes that masked values are looked at, here or in what is called. */
+  touch(taint: MaybeTaint): void {
+    if (taint !== null && this.touched === null) this.touched = taint
+  }
+
+  touchRelation(relation: CatalogRelation): void {
+    this.touch(this.source.relationTaint(relation.oid))
+  }
+
+  refuse(taint: MaybeTaint, reason: string, hint: string): never {
+    throw new MaskRefusal(taint?.rule ?? this.touched?.rule ?? 0, reason, hint)
+  }
+
+  /** The taint of an expression, from a wrapped node, a list of them, or nothing. */
+  expression(node: unknown, scope: Scope): MaybeTaint {
+    return this.#deeper(() => readTaintExpression(this, node, scope))
+  }
+
+  /** Predicates, ordering, grouping: what is looked at, not what comes out. */
+  condition(node: unknown, scope: Scope): void {
+    const taint = this.expression(node, scope)
+    if (taint !== null && this.source.refusesInference(taint.rule)) {
+      this.refuse(
+        taint,
+        `condition or order on a column masked by rule ${this.source.ruleName(taint.rule)}`,
+        'the rule refuses inference: filter on other columns',
+      )
+    }
+  }
+
+  /** A query (SELECT, VALUES, or a data-modifying statement in WITH), as a wrapped node. */
+  query(node: unknown, scope: Scope): TaintRow {
+    const statement = unwrap(node)
+    if (statement === null || !isTree(statement.fields))
+      return this.refuse(null, 'a query that is not understood', 'write it in a simpler form')
+    return this.#deeper(() => readTaintQuery(this, statement.kind, statement.fields, scope))
+  }
+
+  #deeper<T>(read: () => T): T {
+    if (++this.#depth > MAX_DEPTH) this.refuse(null, 'nested too deep to prove what it shows', 'write it in a simpler form')
+    try {
+      return read()
+    } finally {
+      this.#depth--
+    }
+  }
+}
