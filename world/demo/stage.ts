@@ -1,0 +1,106 @@
+// The demo's world: PostgreSQL, an OIDC issuer, a GitHub with a pull request, and a gateway between the job and the database.
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { writeClientFiles } from '../../gateway/control/client-files.ts'
+import { plainStart } from '../../gateway/control/gateway-start.ts'
+import { launchGateway, type Launched } from '../../gateway/control/launch.ts'
+import { startShop, type Shop } from '../github/shop.ts'
+import { startIssuer, type Issuer } from '../issuer/issuer.ts'
+import { startPostgres, type PostgresServer } from '../postgres/server.ts'
+
+const SCHEMA = `
+CREATE TABLE customers (id int PRIMARY KEY, name text, email text, card text);
+INSERT INTO customers VALUES (1, 'Ada Alder', 'ada@example.com', '4111 1111 1111 1111'), (2, 'Bob Birch', 'bob@example.com', '5500 0000 0000 0004');
+CREATE TABLE carts (id int PRIMARY KEY, customer int REFERENCES customers, updated_at timestamptz NOT NULL);
+INSERT INTO carts SELECT n, 1 + n % 2, now() - n * interval '1 hour' FROM generate_series(1, 61000) n;
+ALTER TABLE customers OWNER TO shop;
+ALTER TABLE carts OWNER TO shop;
+GRANT CREATE, USAGE ON SCHEMA public TO shop;
+`
+
+export interface Stage {
+  readonly postgres: PostgresServer
+  readonly database: string
+  /** Password of the role `shop`: known to this process and, over a pipe, to the gateway. */
+  readonly password: string
+  readonly issuer: Issuer
+  readonly shop: Shop
+  /** Gets the sealed recording. */
+  readonly out: string
+  readonly clientDir: string
+  openGate(): Promise<Launched>
+  close(): Promise<void>
+}
+
+/** Starts all but the gateway. */
+export async function openStage(out: string): Promise<Stage> {
+  const [postgres, issuer, shop] = await Promise.all([startPostgres(), startIssuer(), startShop()])
+  const password = randomBytes(18).toString('base64url')
+  await postgres.query('postgres', `CREATE ROLE shop LOGIN PASSWORD '${password}'`)
+  const database = await postgres.createDatabase(SCHEMA)
+  const clientDir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-demo-'))
+  return {
+    postgres,
+    database,
+    password,
+    issuer,
+    shop,
+    out,
+    clientDir,
+    openGate: async () => {
+      const launched = await launchGateway({
+        start: plainStart(path.resolve(import.meta.dirname, '../../dist/gateway.mjs'), null),
+        log: null,
+        request: {
+          kind: 'launch',
+          policy: { kind: 'text', name: 'demo.yml', text: policyOf(postgres, issuer, database) },
+          connections: [],
+          token: issuer.mint(),
+          audience: '',
+          githubToken: shop.workflowToken,
+          pullRequest: shop.pull.number,
+          environment: {
+            SHOP_PASSWORD: password,
+            GITHUB_API_URL: shop.github.url,
+            GITHUB_SERVER_URL: shop.github.url,
+            GITHUB_REPOSITORY: 'acme/shop',
+            GITHUB_JOB: 'clean-up',
+          },
+          event: null,
+          out,
+          clientDir,
+          isolation: 'none',
+          watchPid: null,
+          timeToLiveMs: 600_000,
+          artifact: null,
+          attest: false,
+        },
+      })
+      writeClientFiles(clientDir, launched.ready.files, null)
+      return launched
+    },
+    close: async () => {
+      await Promise.all([postgres.stop(), issuer.stop(), shop.github.stop()])
+      rmSync(clientDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function policyOf(postgres: PostgresServer, issuer: Issuer, database: string): string {
+  return `version: 1
+issuers: { github: { url: "${issuer.url}", audience: sallyport } }
+groups: { shop: { issuer: github, when: 'claims.aud == "sallyport"' } }
+connections:
+  shop-db: { protocol: postgres, address: "127.0.0.1:${postgres.port}", database: ${database}, user: shop, tls: disable, credential: "env://SHOP_PASSWORD", groups: [shop] }
+rules:
+  - { name: reads-and-writes, sql: { effects: [read, write, session, transaction] }, then: allow }
+  - { name: deletes, sql: { effects: [write] }, when: 'command.verb == "delete"', then: ask, approvers: dba, because: Deleted rows are gone. }
+  - { name: no-ddl, sql: { effects: [ddl, privilege, file, program, admin] }, then: deny, because: Schema changes go through the DBA. }
+masks:
+  - { name: pii, columns: [public.customers.email], with: keep-domain }
+  - { name: cards, patterns: [credit-card], with: keep-last-4 }
+approvers: { dba: { users: [dana], count: 1, timeout: 10m } }
+`
+}
