@@ -25,6 +25,8 @@ export interface Condition {
 
 export type CompiledCondition = { readonly condition: Condition } | { readonly problems: readonly string[] }
 
+type Parsed = ReturnType<typeof parse>
+
 // Evaluation is synchronous and never nested, so one meter serves all.
 let remaining = 0
 let isExhausted = false
@@ -53,12 +55,13 @@ export function compileCondition(source: string, names: Names): CompiledConditio
   if (Buffer.byteLength(source) > MAX_EXPRESSION_BYTES) {
     return { problems: [`the condition is longer than ${MAX_EXPRESSION_BYTES} bytes`] }
   }
-  let expression: Expression
+  let parsed: Parsed
   try {
-    expression = parse(source).expr
+    parsed = parse(source)
   } catch (error) {
     return { problems: [parseWords(error)] }
   }
+  const expression = parsed.expr
   const { facts, problems } = checkExpression(expression, names, {
     isFunction: name => environment.funcs.find(name) !== undefined,
     patternProblem,
@@ -66,7 +69,7 @@ export function compileCondition(source: string, names: Names): CompiledConditio
   if (problems.length > 0) return { problems }
   const terms = conjunctsOf(expression)
   // The words of a term are taken before the loops get their meter.
-  const words = terms.map(term => unparse(term))
+  const words = terms.map(term => wordsOf(term, parsed))
   meterLoops(expression)
   const run = plan(environment, expression)
   const parts = terms.map((term, index) => ({ words: words[index] ?? source, run: plan(environment, term) }))
@@ -91,6 +94,15 @@ function evaluate(run: (scope: Scope) => unknown, scope: Scope): boolean | null 
     return null
   }
   return isExhausted || isCelError(value) || typeof value !== 'boolean' ? null : value
+}
+
+/** The part as it could have been written; macros such as exists() keep their form by the parser's notes. */
+function wordsOf(term: Expression, parsed: Parsed): string {
+  try {
+    return unparse({ ...parsed, expr: term })
+  } catch {
+    return 'a part that cannot be written out'
+  }
 }
 
 function parseWords(error: unknown): string {

@@ -56,7 +56,7 @@ export function identityWith(file: PolicyFile, claims: Readonly<Record<string, u
   return {
     issuer,
     iss: file.issuers.get(issuer)?.url ?? '',
-    subject: String(claims['sub'] ?? ''),
+    subject: typeof claims['sub'] === 'string' ? claims['sub'] : '',
     claims,
     groups: groupsOf(file, issuer, claims),
     expiresAt: new Date(0),
