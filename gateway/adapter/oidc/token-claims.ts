@@ -110,16 +110,16 @@ function readTime(claims: Readonly<Record<string, unknown>>, name: 'exp' | 'iat'
 }
 
 /**
- * GitHub's two forms of `sub` repeat repository and owner; where they do, they must agree with the claims of their own.
- * Nothing is ever decided by `sub`: it can be customised, and other forms are left alone.
+ * GitHub's two forms of `sub` repeat repository and owner, by id or by name; where they do, they must agree with the claims of
+ * their own. Nothing is ever decided by `sub`: it can be customised, and other forms are left alone.
  */
 function checkSubject(subject: string, claims: Readonly<Record<string, unknown>>): void {
   const [, owner, ownerId, name, nameId] = /^repo:([^/@:]+)(?:@([^/@:]*))?\/([^/@:]+)(?:@([^/@:]*))?(?::|$)/.exec(subject) ?? []
   if (owner === undefined || name === undefined) return
   const { repository, repository_id: repositoryId, repository_owner_id: repositoryOwnerId } = claims
-  const agrees =
-    (ownerId === undefined || ownerId === repositoryOwnerId) &&
-    (nameId === undefined || nameId === repositoryId) &&
-    (typeof repository !== 'string' || repository.toLowerCase() === `${owner}/${name}`.toLowerCase())
+  const hasIds = ownerId !== undefined || nameId !== undefined
+  const agrees = hasIds
+    ? ownerId === repositoryOwnerId && nameId === repositoryId
+    : typeof repository !== 'string' || repository.toLowerCase() === `${owner}/${name}`.toLowerCase()
   if (!agrees) throw new TokenRefusal('sub_inconsistent', 'its sub names another repository than its claims')
 }
