@@ -122,7 +122,7 @@ function readParts(reader: SqlReader, kind: string, fields: Tree): void {
   }
   for (const field of ['relation', 'view', 'sequence', 'typevar', 'table']) addResource(reader, rangeOf(fields, field))
   for (const name of objectNames(fields)) reader.reading.resources.add(name)
-  reader.walkFields(kind, fields, ['objects', 'object', 'defnames', 'relation', 'sequence'])
+  reader.walkFields(kind, fields, ['objects', 'object', 'defnames', 'relation', 'sequence', 'setstmt'])
 }
 
 /** What the kind alone does not say. */
