@@ -7,7 +7,7 @@ const WIDE =
 
 /** @param rows null = SQL NULL, shown as nothing, as psql does. */
 export function textTable(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
-  const heads = columns.map(visible)
+  const heads = columns.map(column => visible(column).replaceAll('\n', '↵'))
   const cells = rows.map(row => columns.map((_, at) => visible(row[at] ?? '').split('\n')))
   const widths = heads.map((head, at) => Math.max(widthOf(head), ...cells.flatMap(row => (row[at] ?? []).map(widthOf))))
   const isNumber = columns.map((_, at) => rows.length > 0 && rows.every(row => /^(?:-?[0-9][0-9.,]*)?$/.test(row[at] ?? '')))
@@ -38,5 +38,5 @@ function centred(text: string, width: number): string {
 }
 
 function widthOf(text: string): number {
-  return [...text].length + (text.match(WIDE) ?? []).length - (text.match(/\p{M}/gu) ?? []).length
+  return (text.match(/./gsu) ?? []).length + (text.match(WIDE) ?? []).length - (text.match(/\p{M}/gu) ?? []).length
 }
