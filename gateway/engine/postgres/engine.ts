@@ -1,0 +1,211 @@
+// PostgreSQL: lets a client in by its ticket, opens the target with the connection's credential, and relays between the two.
+import { X509Certificate } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { createSecureContext } from 'node:tls'
+import type { Catalog } from '../../command/sql/catalog.ts'
+import { loadSqlParser } from '../../command/sql/parser.ts'
+import { readSql } from '../../command/sql/read-sql.ts'
+import type { Connection } from '../../core/connection.ts'
+import type { Lease } from '../../core/credential.ts'
+import { SallyportError } from '../../core/errors.ts'
+import type { Engine, FrontDesk, Session } from '../../core/session.ts'
+import { writeBackendKey, writeError, writeParameterStatus, writeReady } from '../../wire/postgres/backend-writer.ts'
+import { serverEndPoint } from '../../wire/postgres/server-end-point.ts'
+import { PeerGone } from './byte-intake.ts'
+import { takeCatalog } from './catalog-snapshot.ts'
+import { CancelKeys } from './cancel-keys.ts'
+import { fatalFields } from './client-error.ts'
+import type { ReadSql } from './conversation.ts'
+import { KnownCatalog } from './known-catalog.ts'
+import type { CatalogLoader } from './known-catalog.ts'
+import { noMasks } from './mask-desk.ts'
+import type { MaskDeskFor } from './mask-desk.ts'
+import { withOwnConnection } from './own-connection.ts'
+import { Relay } from './relay.ts'
+import { StartupRefused } from './startup-rules.ts'
+import type { ClientStartup } from './startup-rules.ts'
+import { openTarget } from './target.ts'
+import type { TargetRequest } from './target.ts'
+import { cancelTarget } from './target-cancel.ts'
+import { receiveClient } from './ticket-login.ts'
+import type { Arrival, ClientTls, LoginStream } from './ticket-login.ts'
+
+/** A client that says nothing, or says it slowly, is let go after this long. */
+const LOGIN_TIMEOUT_MS = 20_000
+/** Target: connection, TLS and login together; catalog. */
+const TARGET_TIMEOUT_MS = 10_000
+const CATALOG_TIMEOUT_MS = 30_000
+
+export interface PostgresEngineOptions {
+  /** Certificate and key, PEM: TLS for clients. Left out: plain, which is right on loopback only. */
+  readonly tls?: { readonly certificate: string; readonly key: string }
+  /** `schema.name` of functions the policy trusts, lower case. */
+  readonly trustedFunctions?: ReadonlySet<string>
+  readonly loginTimeoutMs?: number
+  readonly targetTimeoutMs?: number
+  /** For tests: other readers than the real ones. */
+  readonly read?: ReadSql
+  readonly loadCatalog?: CatalogLoader
+  readonly maskDeskFor?: MaskDeskFor
+}
+
+type Client = Extract<Arrival, { kind: 'client' }>
+
+/** The engine of all PostgreSQL connections of this gateway. */
+export function createPostgresEngine(options: PostgresEngineOptions): Engine {
+  const read = options.read ?? readSql
+  const loadCatalog = options.loadCatalog ?? takeCatalog
+  const maskDeskFor = options.maskDeskFor ?? (() => noMasks)
+  const cancelKeys = new CancelKeys()
+  const catalogs = new Map<string, KnownCatalog>()
+  const tls = options.tls === undefined ? null : clientTls(options.tls)
+  const parser = loadSqlParser()
+  // Reported where it is awaited; here only kept from ending the process.
+  parser.catch(() => {})
+
+  return {
+    protocol: 'postgres',
+    async serve(client, desk, signal) {
+      const where: LoginStream = { current: client }
+      client.on('error', () => client.destroy())
+      try {
+        const arrival = await receiveClient(client, desk, tls, where, withTimeout(signal, options.loginTimeoutMs ?? LOGIN_TIMEOUT_MS))
+        if (where.current !== client) where.current.on('error', () => where.current.destroy())
+        if (arrival.kind === 'cancel') {
+          cancelKeys.cancel(arrival.pid, arrival.key)
+          where.current.end()
+          return
+        }
+        await parser
+        await serveClient(arrival, desk, signal)
+      } catch (error) {
+        sayGoodBye(where.current, error)
+      }
+    },
+  }
+
+  async function serveClient(arrival: Client, desk: FrontDesk, signal: AbortSignal): Promise<void> {
+    const { connection } = desk
+    checkDatabase(arrival.startup, connection)
+    const session = desk.checkIn({ application: arrival.startup.application, login: connection.user ?? arrival.startup.user })
+    let reason = 'failed before it began'
+    try {
+      reason = await converse(arrival, session, signal)
+    } finally {
+      session.checkOut(reason)
+    }
+  }
+
+  /** From the credential to the end of the session; resolves with the reason of the end. */
+  async function converse(arrival: Client, session: Session, signal: AbortSignal): Promise<string> {
+    const { connection } = session
+    const isMasked = session.masker.columns.length > 0 || session.masker.text !== null
+    if (isMasked && !arrival.startup.isUtf8) throw new StartupRefused('client_encoding must be UTF8 where values are masked')
+    const lease = await session.borrow(withTimeout(signal, CATALOG_TIMEOUT_MS))
+    const request = targetRequest(connection, lease, arrival.startup)
+    const target = await openTarget({ ...request, signal: withTimeout(signal, options.targetTimeoutMs ?? TARGET_TIMEOUT_MS) })
+    const known = knownCatalog(connection.name, target.user)
+    const renewCatalog = (): Promise<Catalog> =>
+      known.renew(work => withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, work))
+    let relay: Relay | null = null
+    const key = cancelKeys.issue(arrival.version, () => relay?.cancel())
+    try {
+      // Old but there: it is renewed behind the session's back; a name it does not hold is looked up anew in any case.
+      if (known.current === null) await renewCatalog()
+      else if (known.isOld) renewCatalog().catch(() => {})
+      relay = new Relay({
+        session,
+        client: arrival.stream,
+        target,
+        known,
+        renewCatalog,
+        loadCatalog,
+        read,
+        trustedFunctions: options.trustedFunctions ?? new Set(),
+        maskDeskFor,
+        cancelTarget: () =>
+          cancelTarget(connection, target.pid, target.key, withTimeout(signal, options.targetTimeoutMs ?? TARGET_TIMEOUT_MS)),
+      })
+      await relay.prepare()
+      arrival.stream.write(
+        Buffer.concat([
+          ...[...target.parameters].map(([name, text]) => writeParameterStatus(name, text)),
+          writeBackendKey(key.pid, key.key),
+          ...target.notices,
+          writeReady(target.status),
+        ]),
+      )
+      return await relay.run(arrival.ahead, signal)
+    } finally {
+      cancelKeys.forget(key.pid)
+      target.socket.destroy()
+    }
+  }
+
+  function knownCatalog(connection: string, user: string): KnownCatalog {
+    const key = JSON.stringify([connection, user])
+    let known = catalogs.get(key)
+    if (known === undefined) {
+      known = new KnownCatalog(loadCatalog)
+      catalogs.set(key, known)
+    }
+    return known
+  }
+}
+
+const ownSettings: ReadonlyMap<string, string> = new Map([
+  ['application_name', 'sallyport'],
+  ['client_encoding', 'UTF8'],
+  // A client that alters a table holds it until its transaction ends; the snapshot must not wait for that.
+  ['lock_timeout', '2000'],
+])
+
+function targetRequest(connection: Connection, lease: Lease, startup: ClientStartup): Omit<TargetRequest, 'signal'> {
+  const settings = new Map(startup.settings)
+  if (!settings.has('client_encoding')) settings.set('client_encoding', 'UTF8')
+  const fallback = settings.get('fallback_application_name')
+  settings.delete('fallback_application_name')
+  if (fallback !== undefined && !settings.has('application_name')) settings.set('application_name', fallback)
+  return { connection, lease, settings, database: connection.database ?? lease.username ?? connection.user ?? startup.user }
+}
+
+/** libpq names the user where nobody named a database; any other name must be the connection's own. */
+function checkDatabase(startup: ClientStartup, connection: Connection): void {
+  const { database } = connection
+  if (database === null || startup.database === database || startup.database === connection.name || startup.database === startup.user)
+    return
+  throw new StartupRefused(`${connection.name} opens database "${database}" and no other`)
+}
+
+/** The client learns why, in its own protocol, where there is still somebody to tell. */
+function sayGoodBye(stream: Duplex, error: unknown): void {
+  if (stream.destroyed) return
+  if (!(error instanceof PeerGone)) stream.write(writeError(lastWords(error)))
+  stream.end()
+  stream.resume()
+  const patience = setTimeout(() => stream.destroy(), 2_000)
+  stream.once('close', () => clearTimeout(patience))
+}
+
+function lastWords(error: unknown): Parameters<typeof writeError>[0] {
+  if (error instanceof StartupRefused) return { severity: 'FATAL', sqlState: '0A000', message: `sallyport: ${error.message}` }
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return { severity: 'FATAL', sqlState: '08006', message: 'sallyport: the login took too long' }
+  }
+  return fatalFields(error)
+}
+
+function clientTls(pem: { readonly certificate: string; readonly key: string }): ClientTls {
+  try {
+    return {
+      context: createSecureContext({ cert: pem.certificate, key: pem.key }),
+      endPoint: serverEndPoint(new X509Certificate(pem.certificate).raw),
+    }
+  } catch (cause) {
+    throw new SallyportError('POLICY_INVALID', 'the certificate and key for clients do not fit together', { cause })
+  }
+}
+
+function withTimeout(signal: AbortSignal, waitMs: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(waitMs)])
+}

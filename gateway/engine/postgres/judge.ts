@@ -1,0 +1,223 @@
+// Has commands judged and remembers which one waits for people. Nothing here touches a socket, except to tell the client that it waits.
+import { readAgain } from '../../command/sql/read-sql.ts'
+import type { SqlStatement } from '../../command/sql/sql-statement.ts'
+import { asKind, isSet } from '../../command/sql/syntax-tree.ts'
+import type { SqlCommand } from '../../core/command.ts'
+import { Refusal, SallyportError } from '../../core/errors.ts'
+import { Permit } from '../../core/permit.ts'
+import type { Admission, Hold } from '../../core/session.ts'
+import { writeNotice } from '../../wire/postgres/backend-writer.ts'
+import type { BindMessage, FunctionCallMessage } from '../../wire/postgres/frontend.ts'
+import { txStatus } from '../../wire/postgres/message-type.ts'
+import type { Running } from './answers.ts'
+import { shownValue } from './bound-value.ts'
+import type { Conversation } from './conversation.ts'
+import type { MaskDesk } from './mask-desk.ts'
+import type { Portal } from './names.ts'
+import type { ContextSources } from './session-context.ts'
+import { StatementRun } from './statement-run.ts'
+
+export interface Wanted {
+  readonly statements: readonly SqlStatement[]
+  /** Values bound to the parameters; null for a simple query. */
+  readonly values: readonly (string | null)[] | null
+  /** The exact bytes that would be sent. */
+  readonly bytes: () => Buffer
+  readonly isExtended: boolean
+}
+
+const LOCKS_NOTE = 'a transaction is open: its locks are held while you decide'
+
+export class Judge {
+  readonly #conversation: Conversation
+  readonly #sources: ContextSources
+  readonly #masks: MaskDesk
+  #held: AbortController | null = null
+
+  constructor(conversation: Conversation, sources: ContextSources, masks: MaskDesk) {
+    this.#conversation = conversation
+    this.#sources = sources
+    this.#masks = masks
+  }
+
+  /** The statements of a text, as the server would read it now. */
+  read(text: Buffer): readonly SqlStatement[] {
+    const { context, read } = this.#conversation
+    return read(text, context.sql)
+  }
+
+  /**
+   * The same; but a name that no catalog holds has the catalog renewed first: it may be new.
+   * @param isAlone nothing of the client is on its way or kept back, so the session itself may be asked.
+   */
+  readAnew(text: Buffer, isAlone: boolean): readonly SqlStatement[] | Promise<readonly SqlStatement[]> {
+    const statements = this.read(text)
+    const { context, status } = this.#conversation
+    if (context.isUnsettled || status === txStatus.failed || !isAlone || !statements.some(one => one.hasUnresolvedNames)) return statements
+    context.doubtCatalog()
+    return this.settle().then(() => {
+      return this.#conversation.read(text, { ...context.sql, isFresh: true })
+    })
+  }
+
+  /** Learns what earlier statements may have changed. Only with nothing owed by the target. */
+  async settle(): Promise<void> {
+    await this.#conversation.context.settle(this.#sources, this.#conversation.status === txStatus.open)
+  }
+
+  /** What executing this portal would do, with the values that are bound. */
+  portal(portal: Portal): Pick<Wanted, 'statements' | 'values'> {
+    const { prepared } = portal
+    if (prepared === null)
+      return { statements: [opaque('execute', 'a prepared statement of a name that is not known here')], values: portal.values }
+    const { context, read } = this.#conversation
+    if (prepared.version !== context.version || prepared.statements.some(one => one.names.length > 0)) {
+      prepared.statements =
+        prepared.text === null ? prepared.statements.map(one => readAgain(one, context.sql)) : read(prepared.text, context.sql)
+      prepared.version = context.version
+    }
+    return { statements: prepared.statements, values: portal.values }
+  }
+
+  /** What fetching from a cursor that SQL declared would do. */
+  cursor(name: string): Pick<Wanted, 'statements' | 'values'> {
+    const known = this.#conversation.context.sql.cursors.get(name)
+    return { statements: [known ?? opaque('execute', 'a portal of a name that is not known here')], values: [] }
+  }
+
+  /** A function-call message names a function by number: nothing of it is understood. */
+  functionCall(call: FunctionCallMessage): SqlStatement {
+    const values = call.values.map(value => shownValue(value, 1))
+    return opaque('function call', `function ${call.functionOid}(${values.join(', ')}) called by a function-call message`)
+  }
+
+  shownValues(bind: BindMessage): readonly (string | null)[] {
+    return bind.values.map((value, index) =>
+      shownValue(value, bind.formats.length === 1 ? (bind.formats[0] ?? 0) : (bind.formats[index] ?? 0)),
+    )
+  }
+
+  /**
+   * Has a message judged and recorded.
+   * @throws {SallyportError} when it does not run; as the rejection of the promise when people were asked.
+   */
+  admit(wanted: Wanted): readonly Running[] | Promise<readonly Running[]> {
+    const { session, status } = this.#conversation
+    if (wanted.statements.length === 0) return []
+    const commands = wanted.statements.map(({ command }) => withValues(command, wanted.values))
+    const masks = this.#masks.plan(wanted.statements)
+    const held = new AbortController()
+    // What cannot be masked is recorded like any command, and nobody is asked for it.
+    if (masks.refusal !== null) held.abort(masks.refusal)
+    const admission = session.admit(commands, {
+      bytes: wanted.bytes,
+      signal: held.signal,
+      onHeld: hold => this.#tell(hold),
+      notes: status === txStatus.open ? [LOCKS_NOTE] : [],
+    })
+    if (admission instanceof Promise) {
+      if (masks.refusal !== null) {
+        admission.catch(() => {})
+        throw masks.refusal
+      }
+      return this.#wait(admission, held).then(admitted => this.#begin(wanted.statements, admitted, masks))
+    }
+    if (masks.refusal !== null) {
+      for (const number of admission.numbers) {
+        session.append({ kind: 'error', command: number, code: masks.refusal.code, message: masks.refusal.message })
+      }
+      throw masks.refusal
+    }
+    return this.#begin(wanted.statements, admission, masks)
+  }
+
+  /** Ends the wait for people as the client's cancel does. False when nothing waits. */
+  cancel(): boolean {
+    if (this.#held === null) return false
+    this.#held.abort(new Refusal('COMMAND_CANCELLED', null, 'canceling statement due to user request: it was held and did not run'))
+    return true
+  }
+
+  /** Ends the wait for people because there is nobody left to run it for. */
+  abandon(reason: SallyportError): void {
+    this.#held?.abort(reason)
+  }
+
+  #begin(statements: readonly SqlStatement[], admission: Admission, masks: ReturnType<MaskDesk['plan']>): readonly Running[] {
+    // The type says it; this also holds against a value that came in by a cast.
+    if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a message without a permit is not sent')
+    const { session, context } = this.#conversation
+    return statements.map((statement, index) => {
+      context.noteSent(statement)
+      return { run: new StatementRun(session, admission.numbers[index] ?? 0, masks.open(index)), statement }
+    })
+  }
+
+  /** The client's cancel or end wins at once, whatever the desk still has to do; a late approval releases nothing. */
+  async #wait(admission: Promise<Admission>, held: AbortController): Promise<Admission> {
+    this.#held = held
+    const stopped = new Promise<never>((_, reject) => {
+      held.signal.addEventListener('abort', () => reject(reasonOf(held.signal)), { once: true })
+    })
+    stopped.catch(() => {})
+    admission.catch(() => {})
+    try {
+      const admitted = await Promise.race([admission, stopped])
+      if (held.signal.aborted) throw reasonOf(held.signal)
+      return admitted
+    } finally {
+      this.#held = null
+    }
+  }
+
+  #tell(hold: Hold): void {
+    const until = `${hold.until.toISOString().slice(11, 16)} UTC`
+    this.#conversation.tell(
+      writeNotice({
+        severity: 'NOTICE',
+        sqlState: '00000',
+        message: `sallyport: waiting for approval ${hold.code} (${hold.approvers}) until ${until}`,
+        detail: `rule ${hold.rule}${hold.because === null ? '' : `: ${hold.because}`}`,
+        ...(hold.where === null ? {} : { hint: hold.where }),
+      }),
+    )
+  }
+}
+
+/** True when the server may wait for COPY data after this statement. */
+export function mayCopyIn(statement: SqlStatement): boolean {
+  if (statement.node === null) return true
+  const copy = asKind(statement.node, 'CopyStmt')
+  return copy !== null && isSet(copy, 'is_from')
+}
+
+function withValues(command: SqlCommand, values: readonly (string | null)[] | null): SqlCommand {
+  return values === null || values.length === 0 ? command : { ...command, values }
+}
+
+function opaque(verb: string, text: string): SqlStatement {
+  return {
+    command: {
+      protocol: 'postgres',
+      verb,
+      resources: [],
+      text,
+      certainty: 'opaque',
+      doubt: 'its text was never seen',
+      effects: new Set(['unknown']),
+      unfiltered: false,
+      values: [],
+    },
+    node: null,
+    names: [],
+    changesCatalog: true,
+    changesSession: true,
+    isTransactionControl: false,
+    hasUnresolvedNames: false,
+    isLiteralSensitive: false,
+  }
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Refusal('COMMAND_CANCELLED', null, 'cancelled')
+}

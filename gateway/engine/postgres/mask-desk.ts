@@ -1,0 +1,23 @@
+// Plans the masking of one message: what each statement's answer needs, or why it cannot be made safe.
+import type { SqlStatement } from '../../command/sql/sql-statement.ts'
+import type { Refusal } from '../../core/errors.ts'
+import type { Conversation } from './conversation.ts'
+import type { ResultMask } from './result-mask.ts'
+
+export interface MessageMasks {
+  /** null = it can be answered safely. */
+  readonly refusal: Refusal | null
+  /** The mask for the answer of the statement at this place; null = it may pass untouched. */
+  open(index: number): ResultMask | null
+}
+
+export interface MaskDesk {
+  plan(statements: readonly SqlStatement[]): MessageMasks
+}
+
+export type MaskDeskFor = (conversation: Conversation) => MaskDesk
+
+const nothing: MessageMasks = { refusal: null, open: () => null }
+
+/** For a session without masks. */
+export const noMasks: MaskDesk = { plan: () => nothing }

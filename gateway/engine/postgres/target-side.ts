@@ -1,0 +1,367 @@
+// From the target to the client: follows what each answer belongs to, masks it, records it, and passes the rest on in place, a chunk at a time.
+import {
+  readCommandComplete,
+  readDataRow,
+  readFields,
+  readParameterStatus,
+  readReady,
+  readRowDescription,
+} from '../../wire/postgres/backend.ts'
+import { Framer } from '../../wire/postgres/framer.ts'
+import type { FrameSink } from '../../wire/postgres/framer.ts'
+import { backend, txStatus } from '../../wire/postgres/message-type.ts'
+import { WireError } from '../../wire/postgres/wire-error.ts'
+import type { Answer, Running } from './answers.ts'
+import { takeBack } from './batch.ts'
+import type { Conversation } from './conversation.ts'
+import { Outbox } from './outbox.ts'
+import { MAX_KEPT_ROW_BYTES } from './statement-run.ts'
+import type { StatementRun } from './statement-run.ts'
+
+/** A message that must be seen whole: a row with masked cells, an error, a description of columns. */
+const MAX_WHOLE_BYTES = 64 * 1024 * 1024
+/** Bytes that wait for a slow client before the target is not read any more. */
+const MAX_WAITING_BYTES = 256 * 1024
+
+export class TargetSide implements FrameSink {
+  readonly #conversation: Conversation
+  readonly #framer: Framer
+  readonly #outbox = new Outbox()
+  /** Messages of the gateway's own that wait for the border of the message under way. */
+  #told: Buffer[] = []
+  #isBehind = false
+  #isPaused = false
+
+  constructor(conversation: Conversation) {
+    this.#conversation = conversation
+    this.#framer = new Framer(this, MAX_WHOLE_BYTES)
+  }
+
+  /** Takes the next bytes of the target; true when their buffer may be used again. @throws {WireError} when they are not the protocol. */
+  push(chunk: Buffer): boolean {
+    const { client } = this.#conversation
+    this.#framer.push(chunk)
+    if (this.#told.length > 0 && this.#framer.isAtBoundary) {
+      for (const message of this.#told) this.#outbox.put(message)
+      this.#told = []
+    }
+    this.#outbox.flush(this.#conversation.toClient)
+    if (this.#isBehind) this.#catchUp()
+    else if (client.writableLength > MAX_WAITING_BYTES) this.#pause()
+    return client.writableLength === 0
+  }
+
+  /** Puts a message into the stream at the next border of messages. */
+  tell(message: Buffer): void {
+    if (this.#framer.isAtBoundary) this.#conversation.toClient(message)
+    else this.#told.push(message)
+  }
+
+  /** The client takes bytes again. */
+  resume(): void {
+    if (!this.#isPaused || this.#isBehind) return
+    this.#isPaused = false
+    this.#conversation.target.socket.resume()
+  }
+
+  wantsWhole(type: number, messageBytes: number): boolean {
+    switch (type) {
+      case backend.dataRow: {
+        const head = this.#conversation.answers.head()
+        if (head?.kind === 'probe') return true
+        const run = this.#run(head)
+        return run !== null && (run.mask !== null || (run.keepsRows && messageBytes <= MAX_KEPT_ROW_BYTES))
+      }
+      case backend.copyData:
+        return this.#run(this.#conversation.answers.head())?.mask != null
+      case backend.functionCallResponse:
+        return false
+      default:
+        return true
+    }
+  }
+
+  onPiece(type: number, bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    const run = this.#run(this.#conversation.answers.head())
+    if (run !== null) {
+      if (type === backend.copyData) run.copiedBytes += end - start
+      else if (isLast) run.countRow()
+    }
+    this.#outbox.put(bytes, start, end)
+  }
+
+  onMessage(type: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#pass(type, bytes, start, end)) this.#outbox.put(bytes, start, end)
+  }
+
+  /** Follows one message. False when the client does not get it as it is. */
+  #pass(type: number, bytes: Buffer, start: number, end: number): boolean {
+    const { answers } = this.#conversation
+    const head = answers.head()
+    switch (type) {
+      case backend.parameterStatus: {
+        const [name, text] = readParameterStatus(bytes, start, end)
+        this.#conversation.target.parameters.set(name, text)
+        this.#conversation.context.noteParameter(name)
+        return true
+      }
+      case backend.noticeResponse:
+        return this.#passWords(head, bytes, start, end)
+      case backend.notificationResponse:
+        return true
+      case backend.errorResponse:
+        return this.#fail(head, bytes, start, end)
+      case backend.readyForQuery:
+        return this.#ready(head, readReady(bytes, start, end))
+    }
+    if (head === undefined) throw new WireError('the target answers what nobody asked')
+    if (head.kind === 'probe') return this.#collect(head, type, bytes, start, end)
+    switch (type) {
+      case backend.dataRow:
+        return this.#row(head, bytes, start, end)
+      case backend.copyData:
+        return this.#copyData(head, bytes, start, end)
+      case backend.commandComplete:
+        this.#complete(head, readCommandComplete(bytes, start, end))
+        return true
+      case backend.emptyQueryResponse:
+        this.#complete(head, '')
+        return true
+      case backend.portalSuspended:
+        this.#expect(head, 'execute')
+        answers.shift()
+        return true
+      case backend.parseComplete:
+        if (head.kind !== 'parse') throw outOfOrder()
+        this.#conversation.names.confirm(head.prepared)
+        answers.shift()
+        return true
+      case backend.bindComplete:
+        if (head.kind !== 'bind') throw outOfOrder()
+        head.portal.isConfirmed = true
+        answers.shift()
+        return true
+      case backend.closeComplete:
+        this.#expect(head, 'close')
+        answers.shift()
+        return true
+      case backend.parameterDescription:
+        this.#expect(head, 'describe')
+        return true
+      case backend.rowDescription:
+        return this.#describe(head, bytes, start, end)
+      case backend.noData:
+        if (head.kind !== 'describe') throw outOfOrder()
+        answers.shift()
+        return !head.isOurs
+      case backend.copyInResponse:
+        return this.#beginCopyIn(head)
+      case backend.copyOutResponse: {
+        const run = this.#run(head)
+        if (run !== null) run.copyDirection = 'out'
+        run?.mask?.onCopyOut(bytes.subarray(start, end))
+        return true
+      }
+      case backend.copyDone:
+        return true
+      default:
+        throw new WireError('a message of the target that is not passed on')
+    }
+  }
+
+  #row(head: Answer, bytes: Buffer, start: number, end: number): boolean {
+    const run = this.#run(head)
+    if (run === null) return true
+    run.countRow()
+    if (run.mask !== null) {
+      const masked = run.mask.maskRow(bytes.subarray(start, end))
+      if (run.keepsRows && masked.length <= MAX_KEPT_ROW_BYTES) run.keepRow(masked, 0, masked.length)
+      this.#outbox.put(masked)
+      return false
+    }
+    if (run.keepsRows) run.keepRow(bytes, start, end)
+    return true
+  }
+
+  #copyData(head: Answer, bytes: Buffer, start: number, end: number): boolean {
+    const run = this.#run(head)
+    if (run === null) return true
+    run.copiedBytes += end - start
+    if (run.mask === null) return true
+    this.#outbox.put(run.mask.maskCopyData(bytes.subarray(start, end)))
+    return false
+  }
+
+  #describe(head: Answer, bytes: Buffer, start: number, end: number): boolean {
+    const { answers } = this.#conversation
+    if (head.kind === 'describe') {
+      answers.shift()
+      if (head.of !== null) head.of.columns = readRowDescription(bytes, start, end)
+      if (head.run !== null) {
+        head.run.columns = readRowDescription(bytes, start, end)
+        head.run.mask?.onRowDescription(bytes.subarray(start, end))
+      }
+      return !head.isOurs
+    }
+    if (head.kind !== 'query') throw outOfOrder()
+    const run = this.#run(head)
+    if (run !== null) {
+      run.columns = readRowDescription(bytes, start, end)
+      run.mask?.onRowDescription(bytes.subarray(start, end))
+    }
+    return true
+  }
+
+  #beginCopyIn(head: Answer): boolean {
+    if (head.kind !== 'query' && head.kind !== 'execute') throw outOfOrder()
+    const run = this.#run(head)
+    if (run !== null) run.copyDirection = 'in'
+    if (this.#conversation.answers.beginCopyIn()) this.#conversation.isCopyIn = true
+    if (head.kind === 'execute') this.#conversation.reopenBatch()
+    this.#conversation.onDrained?.()
+    this.#conversation.onDrained = null
+    return true
+  }
+
+  #complete(head: Answer, tag: string): void {
+    if (head.kind !== 'query' && head.kind !== 'execute' && head.kind !== 'call') throw outOfOrder()
+    this.#conversation.isCopyIn = false
+    const running = this.#running(head)
+    if (running !== null) this.#finish(running, tag)
+    head.done += 1
+    if (head.kind === 'execute') this.#conversation.answers.shift()
+  }
+
+  #finish({ run, statement }: Running, tag: string): void {
+    if (!run.finish(tag)) this.#isBehind = true
+    if (statement === null) return
+    const { names, context } = this.#conversation
+    if (statement.command.certainty === 'opaque') names.forgetAll()
+    for (const change of statement.names) names.apply(change, context.version)
+  }
+
+  #fail(head: Answer | undefined, bytes: Buffer, start: number, end: number): boolean {
+    const { answers } = this.#conversation
+    if (readFields(bytes, start, end).get('S') === 'FATAL') this.#conversation.noteFatal()
+    if (head === undefined) {
+      // FATAL while idle: the target says good-bye; its end follows.
+      return this.#passWords(head, bytes, start, end)
+    }
+    if (head.kind === 'probe') return this.#collect(head, backend.errorResponse, bytes, start, end)
+    this.#conversation.isCopyIn = false
+    if (head.kind === 'refusal') {
+      this.#outbox.put(head.error)
+      if (head.isQuery) return false
+      answers.shift()
+      this.#skip()
+      return false
+    }
+    const running = this.#running(head)
+    const isPlain = this.#passWords(head, bytes, start, end)
+    if (running !== null) {
+      const fields = readFields(bytes, start, end)
+      const words = running.run.mask === null ? (fields.get('M') ?? '') : 'its words are not kept: they may hold masked values'
+      if (!running.run.fail(fields.get('C') ?? 'XX000', words)) this.#isBehind = true
+      // Whatever an opaque statement did before it failed may outlive the failure (prepared names do).
+      if (running.statement?.command.certainty === 'opaque') this.#conversation.names.forgetAll()
+    }
+    if (head.kind === 'query' || head.kind === 'call') {
+      this.#cutOff(head)
+      head.done = head.running.length
+      return isPlain
+    }
+    this.#skip()
+    return isPlain
+  }
+
+  /** The target ignores everything up to the next Sync. */
+  #skip(): void {
+    const { skipped, hasSync } = this.#conversation.answers.skipToSync()
+    for (const answer of skipped) this.#cutOff(answer)
+    takeBack(skipped, this.#conversation.names)
+    if (hasSync) return
+    this.#conversation.isSkipping = true
+    this.#conversation.failBatch()
+  }
+
+  /** Commands that were sent and that the target did not run, because an earlier one failed. */
+  #cutOff(answer: Answer): void {
+    if (!('running' in answer)) return
+    for (const { run } of answer.running.slice(answer.done)) run.fail('25P02', 'not run: an earlier statement failed')
+  }
+
+  #ready(head: Answer | undefined, status: number): boolean {
+    const { answers, context, names } = this.#conversation
+    if (head === undefined) throw new WireError('the target is ready when nobody asked')
+    const isEnd =
+      head.kind === 'sync' ||
+      head.kind === 'query' ||
+      head.kind === 'call' ||
+      head.kind === 'probe' ||
+      (head.kind === 'refusal' && head.isQuery)
+    if (!isEnd) throw outOfOrder()
+    this.#cutOff(head)
+    answers.shift()
+    this.#conversation.status = status
+    if (head.kind === 'probe') head.probe.done()
+    else if (status === txStatus.idle) {
+      names.endTransaction()
+      context.noteIdle()
+    }
+    if (answers.isEmpty) {
+      const wake = this.#conversation.onDrained
+      this.#conversation.onDrained = null
+      wake?.()
+    }
+    return head.kind !== 'probe'
+  }
+
+  #collect(head: Extract<Answer, { kind: 'probe' }>, type: number, bytes: Buffer, start: number, end: number): false {
+    if (type === backend.dataRow) head.probe.rows.push(readDataRow(bytes, start, end).map(cell => cell?.toString('utf8') ?? null))
+    else if (type === backend.errorResponse) head.probe.failure = readFields(bytes, start, end).get('C') ?? 'XX000'
+    return false
+  }
+
+  /** An error or a notice: its words may hold values. */
+  #passWords(head: Answer | undefined, bytes: Buffer, start: number, end: number): boolean {
+    if (head?.kind === 'probe') return false
+    const mask = this.#run(head)?.mask ?? null
+    if (mask === null) return true
+    this.#outbox.put(mask.scrubMessage(bytes.subarray(start, end)))
+    return false
+  }
+
+  #running(head: Answer | undefined): Running | null {
+    if (head === undefined || !('running' in head)) return null
+    return head.running[Math.min(head.done, head.running.length - 1)] ?? null
+  }
+
+  #run(head: Answer | undefined): StatementRun | null {
+    return this.#running(head)?.run ?? null
+  }
+
+  #expect(head: Answer, kind: Answer['kind']): void {
+    if (head.kind !== kind) throw outOfOrder()
+  }
+
+  #pause(): void {
+    this.#isPaused = true
+    this.#conversation.target.socket.pause()
+  }
+
+  /** The recording is behind: nothing more is read until it has caught up. */
+  #catchUp(): void {
+    this.#pause()
+    this.#conversation.session.drained().then(
+      () => {
+        this.#isBehind = false
+        if (this.#conversation.client.writableLength <= MAX_WAITING_BYTES) this.resume()
+      },
+      (error: unknown) => this.#conversation.end('failed', error),
+    )
+  }
+}
+
+function outOfOrder(): WireError {
+  return new WireError('the target answers out of order')
+}

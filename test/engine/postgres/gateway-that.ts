@@ -1,0 +1,143 @@
+// A gateway for tests: the real engine, the real front desk and gate, a policy and people that answer as told, a recording in memory.
+import net from 'node:net'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { ApprovalDesk, ApprovalProgress, ApprovalRequest } from '../../../gateway/core/approval.ts'
+import { systemClock } from '../../../gateway/core/clock.ts'
+import type { Command, SqlCommand } from '../../../gateway/core/command.ts'
+import type { Connection } from '../../../gateway/core/connection.ts'
+import type { Decision, Verdict } from '../../../gateway/core/decision.ts'
+import type { Masker } from '../../../gateway/core/masker.ts'
+import { Secret } from '../../../gateway/core/secret.ts'
+import { createPostgresEngine } from '../../../gateway/engine/postgres/engine.ts'
+import type { PostgresEngineOptions } from '../../../gateway/engine/postgres/engine.ts'
+import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
+import { newTicket } from '../../../gateway/session/ticket.ts'
+import { dba, identity, noMasks, policyThat, run } from '../../session/samples.ts'
+import { MemoryRecorder } from '../../session/memory-recorder.ts'
+
+export interface GatewaySettings {
+  readonly target: { readonly port: number; readonly user: string; readonly password: string; readonly database: string; readonly host?: string }
+  /** Left out: everything is allowed. */
+  readonly decide?: (command: SqlCommand) => 'allow' | 'deny' | 'ask'
+  readonly masker?: Masker
+  readonly tls?: Connection['tls']
+  readonly engine?: Partial<PostgresEngineOptions>
+}
+
+export interface TestGateway {
+  readonly port: number
+  readonly ticket: string
+  readonly recorder: MemoryRecorder
+  readonly people: People
+  /** Environment of a libpq client. */
+  readonly env: Readonly<Record<string, string>>
+  readonly login: { readonly port: number; readonly password: string; readonly database: string }
+  /** Texts of the commands that were recorded, in order. */
+  texts(): readonly string[]
+  stop(): Promise<void>
+}
+
+/** People who are asked: every request waits until the test answers it. */
+export class People implements ApprovalDesk {
+  readonly asked: { readonly request: ApprovalRequest; readonly signal: AbortSignal; readonly answer: (verdict: Verdict) => void }[] = []
+  readonly reports: string[] = []
+  #wake: () => void = () => {}
+
+  ask(request: ApprovalRequest, progress: ApprovalProgress, signal: AbortSignal): Promise<Verdict> {
+    const hold = { code: 'ABCD-2345', rule: request.rule, because: null, approvers: 'dba', until: new Date(Date.UTC(2030, 0, 1)), where: 'https://pr.example/1' }
+    return new Promise(resolve => {
+      progress.onHeld(hold, 'sha256:00')
+      progress.onPosted(hold, 'sha256:00')
+      const gone = (): void => resolve({ outcome: 'superseded', at: new Date(), reason: 'the client went away' })
+      if (signal.aborted) gone()
+      signal.addEventListener('abort', gone, { once: true })
+      this.asked.push({ request, signal, answer: resolve })
+      this.#wake()
+    })
+  }
+
+  report(_: string, outcome: string): void {
+    this.reports.push(outcome)
+  }
+
+  /** Waits until so many requests were made, and returns the last of them. */
+  async request(count: number): Promise<People['asked'][number]> {
+    while (this.asked.length < count) {
+      await new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+    }
+    return this.asked[count - 1]!
+  }
+}
+
+export const approved: Verdict = { outcome: 'approved', by: [{ id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }], at: new Date() }
+export const rejected: Verdict = { outcome: 'rejected', by: { id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }, at: new Date(), reason: 'not today' }
+export const expired: Verdict = { outcome: 'expired', at: new Date(), reason: 'nobody answered' }
+
+export async function gatewayThat(settings: GatewaySettings): Promise<TestGateway> {
+  const { target } = settings
+  const connection: Connection = {
+    name: 'orders-db',
+    protocol: 'postgres',
+    host: target.host ?? '127.0.0.1',
+    port: target.port,
+    user: target.user,
+    credential: { scheme: 'env', source: 'env', path: 'X', params: {}, field: null, text: 'env://X' },
+    tls: settings.tls ?? { mode: 'disable', ca: null },
+    database: target.database,
+    hostKeys: [],
+    groups: ['release'],
+  }
+  const decide = settings.decide ?? ((): 'allow' => 'allow')
+  const recorder = new MemoryRecorder()
+  const people = new People()
+  const ticket = newTicket()
+  const desk = openFrontDesk({
+    connection,
+    ticket,
+    identity,
+    run,
+    policy: policyThat(command => decisionOf(decide, command)),
+    masker: settings.masker ?? noMasks,
+    recorder,
+    approvals: people,
+    leases: {
+      borrow: async () => ({ username: target.user, kind: 'password', secret: new Secret(target.password), certificate: null, expiresAt: null, receipt: 'env://X' }),
+    },
+    clock: systemClock,
+    keptRows: 100,
+  })
+  const engine = createPostgresEngine({ ...settings.engine })
+  const stopping = new AbortController()
+  const sessions = new Set<Promise<void>>()
+  const server = net.createServer({ noDelay: true }, socket => {
+    const session = engine.serve(socket, desk, stopping.signal).finally(() => sessions.delete(session))
+    sessions.add(session)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    ticket,
+    recorder,
+    people,
+    env: { PGHOST: '127.0.0.1', PGPORT: `${port}`, PGUSER: 'anybody', PGPASSWORD: ticket, PGDATABASE: target.database, PGSSLMODE: 'disable', PGCONNECT_TIMEOUT: '10' },
+    login: { port, password: ticket, database: target.database },
+    texts: () => recorder.of('command').map(({ text }) => text),
+    async stop() {
+      server.close()
+      stopping.abort()
+      await Promise.all(sessions)
+    },
+  }
+}
+
+function decisionOf(decide: (command: SqlCommand) => 'allow' | 'deny' | 'ask', command: Command): Decision {
+  if (command.protocol !== 'postgres') throw new Error('not a statement')
+  const outcome = decide(command)
+  if (outcome === 'ask') return { outcome, rule: 'asks', because: null, approvers: dba }
+  return { outcome, rule: outcome === 'allow' ? 'allows' : 'no-writes', because: outcome === 'allow' ? null : 'Nothing is written here.' }
+}
