@@ -19,6 +19,8 @@ export interface TextMask {
   apply(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
   /** The same for JSON text: strings at any depth, keys too; a number that is found becomes a string, so it stays JSON. */
   applyJson(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
+  /** The same for the text form of arrays and composite values: `{a,"b c"}`, `(a,"b")`; structure stays. */
+  applyNested(text: string): { readonly text: string; readonly found: ReadonlyMap<string, number> }
   /** False only when no pattern can match in these UTF-8 bytes; cheap, called for every text cell. */
   mayFind(bytes: Buffer, start: number, end: number): boolean
 }

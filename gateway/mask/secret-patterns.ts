@@ -4,7 +4,7 @@ import type { Pattern, Span } from './pattern.ts'
 
 const MAX_LOCAL_LENGTH = 64
 const DOMAIN = /(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}[\p{L}][\p{L}\p{N}-]{0,61}[\p{L}\p{N}]/uy
-const LOCAL_LETTER = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u
+const LOCAL_LETTER = /[\p{L}\p{N}._%+~!$*^-]/u
 
 export const email: Pattern = {
   name: 'email',

@@ -4,6 +4,7 @@ import type { MaskRule } from '../core/mask-rule.ts'
 import { REDACTED } from './blank-value.ts'
 import { patternOf } from './built-in-patterns.ts'
 import { coverJson } from './json-cover.ts'
+import { coverNested } from './nested-cover.ts'
 import type { Pattern } from './pattern.ts'
 import { textCover } from './text-cover.ts'
 import type { TextCover } from './text-cover.ts'
@@ -45,6 +46,7 @@ export function textMask(rules: readonly MaskRule[], runKey: Buffer): TextMask |
     rules: [...new Set(finders.map(finder => finder.rule))],
     apply: text => coverText(text, finders),
     applyJson: text => coverJson(text, part => coverText(part, finders)),
+    applyNested: text => coverNested(text, part => coverText(part, finders)),
     mayFind(bytes, start, end) {
       collectSigns(bytes, start, end, signs)
       // An escape may hide a sign (\u0040 in json text is an at sign).

@@ -5,5 +5,5 @@ import type { MaybeTaint } from './taint.ts'
 export function columnPlan(taint: MaybeTaint): ColumnPlan {
   if (taint === null) return { kind: 'pass' }
   if (taint.kind === 'unproven') return { kind: 'provenance', rule: taint.rule }
-  return { kind: taint.kind, rule: taint.rule }
+  return taint.kind === 'mask' ? taint : { kind: 'blank', rule: taint.rule }
 }

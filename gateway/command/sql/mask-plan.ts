@@ -12,8 +12,8 @@ export interface MaskedColumn {
 export type ColumnPlan =
   /** Proven: no masked column can flow into it. */
   | { readonly kind: 'pass' }
-  /** Proven to be exactly this masked column: mask the cell by the rule. */
-  | { readonly kind: 'mask'; readonly rule: number }
+  /** Proven to be exactly this masked column, of this type (a domain counts as its base type): mask the cell by the rule. */
+  | { readonly kind: 'mask'; readonly rule: number; readonly typeOid: number }
   /** May contain masked values in any form: the whole cell is replaced by NULL. */
   | { readonly kind: 'blank'; readonly rule: number }
   /** The syntax tree does not tell; RowDescription's table and column decide, and without them it is `blank`. */

@@ -155,7 +155,7 @@ class ClosureBuilder implements MaskClosure {
       for (const one of relation.columns) {
         // The first rule of the policy that names a column masks it.
         if (isMatch(column, one.name) && this.columnTaint(relation.oid, one.number) === null)
-          this.#add(relation.oid, one.number, { kind: 'mask', rule })
+          this.#add(relation.oid, one.number, { kind: 'mask', rule, typeOid: baseType(this.catalog, one.typeOid) })
       }
     }
   }
@@ -258,6 +258,12 @@ class ClosureBuilder implements MaskClosure {
     }
     return taint
   }
+}
+
+/** A domain's values are values of its base type, and the server announces them so. */
+function baseType(catalog: Catalog, typeOid: number): number {
+  const type = catalog.types.get(typeOid)
+  return type?.kind === 'd' && type.baseTypeOid !== 0 ? baseType(catalog, type.baseTypeOid) : typeOid
 }
 
 /** A part of `schema.table.column`: a name, or `*` for any letters. */

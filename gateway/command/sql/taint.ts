@@ -2,7 +2,7 @@
 
 export type Taint =
   /** Exactly the value of a masked column: its own mask fits. */
-  | { readonly kind: 'mask'; readonly rule: number }
+  | { readonly kind: 'mask'; readonly rule: number; readonly typeOid: number }
   /** Something that holds or may hold masked values in another form. `isMixed`: of more than one rule. */
   | { readonly kind: 'blank'; readonly rule: number; readonly isMixed: boolean }
   /** The names do not tell; where the server names table and column of the output, that decides. */
@@ -30,7 +30,7 @@ export const emptyRow: TaintRow = { columns: [], isOpen: false, rest: null }
 export function join(one: MaybeTaint, other: MaybeTaint): MaybeTaint {
   if (one === null) return other
   if (other === null) return one
-  if (one.kind === 'mask' && other.kind === 'mask' && one.rule === other.rule) return one
+  if (one.kind === 'mask' && other.kind === 'mask' && one.rule === other.rule && one.typeOid === other.typeOid) return one
   const kind = one.kind === 'unproven' && other.kind === 'unproven' ? 'unproven' : 'blank'
   return { kind, rule: one.rule, isMixed: one.rule !== other.rule || isMixed(one) || isMixed(other) }
 }
