@@ -4,7 +4,7 @@ import path from 'node:path'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { parsePolicy } from '../gateway/policy/parse-policy.ts'
 import { authorityFiles } from '../gateway/policy/policy-file.ts'
-import type { PolicyFile } from '../gateway/policy/policy-file.ts'
+import type { ConnectionEntry, PolicyFile } from '../gateway/policy/policy-file.ts'
 import { policyJsonSchema } from '../gateway/policy/schema.ts'
 import { findConfig, readText } from './find-config.ts'
 import type { Io } from './io.ts'
@@ -63,8 +63,9 @@ export function readPolicy(config: string | undefined): PolicyFile {
 }
 
 /** @throws {SallyportError} USAGE when the file has no such connection. */
-export function checkConnection(file: PolicyFile, name: string): void {
-  if (file.connections.has(name)) return
+export function connectionEntry(file: PolicyFile, name: string): ConnectionEntry {
+  const entry = file.connections.get(name)
+  if (entry !== undefined) return entry
   throw new SallyportError('USAGE', `the policy has no connection ${name}`, {
     fix: `use one of ${[...file.connections.keys()].join(', ')}`,
   })

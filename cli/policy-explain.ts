@@ -3,18 +3,20 @@ import { assumedCatalog } from '../gateway/command/sql/catalog.ts'
 import { loadSqlParser } from '../gateway/command/sql/parser.ts'
 import { readSql } from '../gateway/command/sql/read-sql.ts'
 import type { Command } from '../gateway/core/command.ts'
+import type { Connection } from '../gateway/core/connection.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import type { Identity, Run } from '../gateway/core/identity.ts'
+import { visible } from '../gateway/core/visible-text.ts'
 import { compilePolicy } from '../gateway/policy/compile-policy.ts'
 import { explainDecision } from '../gateway/policy/explain-decision.ts'
 import type { Explanation, RuleFinding } from '../gateway/policy/explain-decision.ts'
 import { explainGroups, groupsOf, issuerFor } from '../gateway/policy/groups.ts'
 import type { GroupFinding } from '../gateway/policy/groups.ts'
-import type { PolicyFile } from '../gateway/policy/policy-file.ts'
+import type { ConnectionEntry, PolicyFile } from '../gateway/policy/policy-file.ts'
 import { approverWords, commandWords, decisionWords } from '../gateway/policy/words.ts'
 import { readText } from './find-config.ts'
 import type { Io } from './io.ts'
-import { checkConnection, readPolicy } from './policy-check.ts'
+import { connectionEntry, readPolicy } from './policy-check.ts'
 import { printError } from './print-error.ts'
 
 export interface PolicyExplainOptions {
@@ -33,17 +35,16 @@ export interface PolicyExplainOptions {
 export async function policyExplain(options: PolicyExplainOptions, io: Io): Promise<number> {
   try {
     const file = readPolicy(options.config)
-    checkConnection(file, options.connection)
+    const entry = connectionEntry(file, options.connection)
+    const { connection } = entry
     const claims = readClaims(options.claims)
     const issuer = chooseIssuer(file, claims, options.issuer)
     const identity = identityOf(file, issuer, claims)
     const policy = compilePolicy(file, () => '-----BEGIN CERTIFICATE-----')
-    const commands = await readCommands(file, options.connection, options.command.join(' '))
-    const explained = commands.map(command => ({ command, ...explainDecision(file, policy, identity, options.connection, command, noRun) }))
+    const commands = await readCommands(entry, options.command.join(' '))
+    const explained = commands.map(command => ({ command, ...explainDecision(file, policy, identity, connection.name, command, noRun) }))
     const groups = explainGroups(file, issuer, claims)
-    io.stdout(
-      options.json === true ? asJson(options.connection, issuer, groups, explained) : asText(options.connection, issuer, groups, explained),
-    )
+    io.stdout(options.json === true ? asJson(connection, issuer, groups, explained) : asText(connection, issuer, groups, explained))
     return 0
   } catch (error) {
     return printError(error, io)
@@ -84,11 +85,11 @@ export function identityOf(file: PolicyFile, issuer: string, claims: Readonly<Re
  *
  * @throws {SallyportError} USAGE when the connection's protocol is not read here, or the text holds no command.
  */
-export async function readCommands(file: PolicyFile, name: string, text: string): Promise<readonly Command[]> {
-  const entry = file.connections.get(name)
-  if (entry?.connection.protocol !== 'postgres') {
-    throw new SallyportError('USAGE', `commands for ${entry?.connection.protocol ?? 'an unknown connection'} cannot be read here yet`, {
-      why: `only SQL is; ${name} speaks another protocol, and a guess would be worse than no answer`,
+export async function readCommands(entry: ConnectionEntry, text: string): Promise<readonly Command[]> {
+  const { name, protocol } = entry.connection
+  if (protocol !== 'postgres') {
+    throw new SallyportError('USAGE', `commands for ${protocol} cannot be read here yet`, {
+      why: `only SQL is; ${name} speaks ${protocol}, and a guess would be worse than no answer`,
     })
   }
   await loadSqlParser()
@@ -149,14 +150,17 @@ export function strictest<Entry extends Pick<Explanation, 'decision'>>(entries: 
   )
 }
 
-function asText(connection: string, issuer: string, groups: readonly GroupFinding[], explained: readonly Explained[]): string {
+function asText(connection: Connection, issuer: string, groups: readonly GroupFinding[], explained: readonly Explained[]): string {
   const inside = groups.filter(finding => finding.matches).map(finding => finding.group.name)
   const lines = [`identity    a token of ${issuer}, ${inside.length === 0 ? 'in no group' : `in ${inside.join(', ')}`}`]
   for (const finding of groups)
     if (!finding.matches) lines.push(...finding.reasons.map(reason => `            not in ${finding.group.name}: ${reason}`))
-  lines.push(`connection  ${connection}`)
+  const { groups: openTo } = connection
+  lines.push(
+    `connection  ${connection.name}, opens for ${openTo.join(', ')}${openTo.some(group => inside.includes(group)) ? '' : ': not for this token'}`,
+  )
   for (const entry of explained) {
-    lines.push('', `command     ${oneLine(entry.command.text)}`, `            ${commandWords(entry.command)}`)
+    lines.push('', `command     ${oneLine(entry.command.text)}`, `            ${visible(commandWords(entry.command))}`)
     lines.push(`decision    ${entry.decision.outcome}: ${decisionWords(entry.decision)}`)
     if (entry.decision.outcome === 'ask') lines.push(`            ${approverWords(entry.decision.approvers)}`)
     lines.push(...entry.matched.map(finding => `  takes it   ${ruleWords(finding)}`))
@@ -174,15 +178,16 @@ function ruleWords({ rule, note }: RuleFinding): string {
 }
 
 function oneLine(text: string): string {
-  const line = text.replaceAll(/[\s\p{C}]+/gu, ' ').trim()
+  const line = visible(text.replaceAll(/\s+/g, ' ').trim())
   return line.length > 200 ? `${line.slice(0, 200)} …` : line
 }
 
-function asJson(connection: string, issuer: string, groups: readonly GroupFinding[], explained: readonly Explained[]): string {
+function asJson(connection: Connection, issuer: string, groups: readonly GroupFinding[], explained: readonly Explained[]): string {
   const document = {
     schema: 'sallyport.policy-explain.v1',
-    connection,
+    connection: connection.name,
     issuer,
+    opens: connection.groups.some(group => groups.some(finding => finding.matches && finding.group.name === group)),
     groups: groups.filter(finding => finding.matches).map(finding => finding.group.name),
     outcome: strictest(explained)?.decision.outcome ?? null,
     commands: explained.map(({ command, decision, matched, others }) => ({

@@ -6,7 +6,7 @@ import { compilePolicy } from '../gateway/policy/compile-policy.ts'
 import type { PolicyFile, PolicyTest } from '../gateway/policy/policy-file.ts'
 import { decisionWords } from '../gateway/policy/words.ts'
 import type { Io } from './io.ts'
-import { readPolicy } from './policy-check.ts'
+import { connectionEntry, readPolicy } from './policy-check.ts'
 import { identityOf, noRun, readCommands, strictest } from './policy-explain.ts'
 import { printError } from './print-error.ts'
 
@@ -47,11 +47,10 @@ function formatOf(text: string): Format {
 }
 
 async function runTest(file: PolicyFile, policy: Policy, test: PolicyTest): Promise<Result> {
-  const connection = policy.connections.get(test.to)
-  if (connection === undefined) throw new SallyportError('USAGE', `the policy has no connection ${test.to}`)
+  const entry = connectionEntry(file, test.to)
   const identity = identityOf(file, test.issuer, test.claims)
-  const commands = await readCommands(file, test.to, test.run)
-  const decided = strictest(commands.map(command => ({ decision: policy.decide(identity, connection, command, noRun) })))
+  const commands = await readCommands(entry, test.run)
+  const decided = strictest(commands.map(command => ({ decision: policy.decide(identity, entry.connection, command, noRun) })))
   if (decided === undefined) throw new SallyportError('USAGE', `test "${test.name}" holds no command`)
   return { test, decision: decided.decision, passed: decided.decision.outcome === test.expect }
 }

@@ -10,7 +10,8 @@ const past = { allow: 'allowed', ask: 'held', deny: 'denied' } as const
 /** `denied by rule no-ddl: Schema changes go through the DBA.` */
 export function decisionWords(decision: Decision): string {
   const because = decision.because === null ? '' : `: ${decision.because}`
-  return `${past[decision.outcome]} by ${decision.rule === 'default' ? 'default' : `rule ${decision.rule}`}${because}`
+  const by = decision.rule === 'default' || decision.rule === 'groups' ? '' : ` by rule ${decision.rule}`
+  return `${past[decision.outcome]}${by}${because}`
 }
 
 /** `dba (dana, acme/dba), 1 needed within 30 min`. */
