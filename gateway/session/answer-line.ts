@@ -15,7 +15,7 @@ export type MalformedReason = 'not_ascii' | 'in_code' | 'quoted' | 'not_first_li
 const MAX_CODES = 10
 const MAX_REASON_CHARACTERS = 200
 /** More of a comment than this is not looked at. */
-const MAX_READ_CHARACTERS = 20_000
+const MAX_READ_CHARACTERS = 4_000
 
 /** @param body the comment as the server holds it, whole. */
 export function readAnswerLine(body: string): AnswerLine {

@@ -159,7 +159,7 @@ class Desk implements OpenApprovalDesk {
           return
         }
         if (held.state.at !== 'posting') return
-        const posted = await this.#channel.post(held.view(), signal)
+        const posted = await this.#channel.post({ ...held.view(), head: thread.head }, signal)
         held.open(posted, thread.head)
         if (this.#isWaiting(held)) held.parts.progress.onPosted(held.hold(posted.link), held.parts.digest)
         else this.#paint.soon(held)

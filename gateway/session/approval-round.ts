@@ -1,5 +1,6 @@
 // One look at the thread for all requests: reads what is new, judges each answer, and ends what can be ended.
 // Every fact is the server's, read now; an error anywhere ends the round and nothing counts that was not finished.
+import { createHash } from 'node:crypto'
 import { ChannelTrouble, type Answer, type ApprovalChannel, type Thread } from '../core/approval-channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
@@ -33,7 +34,8 @@ export class ApprovalRound {
   readonly #clock: Clock
   readonly #held: ReadonlyMap<string, HeldRequest>
   readonly #paint: RequestPaint
-  readonly #seen = new Set<number>()
+  /** Every version of every message once: an edit makes it another one. */
+  readonly #seen = new Set<string>()
   #queue: QueuedAnswer[] = []
   #lookedUp = 0
   #since: Date | null = null
@@ -81,8 +83,9 @@ export class ApprovalRound {
     for (const answer of answers) {
       if (this.#queue.length >= MAX_QUEUED) return
       if (this.#since === null || answer.at > this.#since) this.#since = answer.at
-      if (this.#seen.has(answer.id)) continue
-      this.#seen.add(answer.id)
+      const version = `${answer.id} ${answer.isEdited ? 1 : 0} ${createHash('sha256').update(answer.body).digest('base64url').slice(0, 16)}`
+      if (this.#seen.has(version)) continue
+      this.#seen.add(version)
       const line = readAnswerLine(answer.body)
       if (line.kind !== 'unrelated') this.#queue.push({ answer, line, tries: 0 })
     }

@@ -19,6 +19,8 @@ import { requestComment } from './request-comment.ts'
 const PAGE = 100
 /** Pages read at once; a flood beyond it is read in the next rounds, because `since` moves on. */
 const MAX_PAGES = 50
+/** An answer is its first line; the rest of a long comment is not kept. */
+const MAX_KEPT_CHARACTERS = 4_000
 /** GitHub's limit is 65,536 characters. */
 const MAX_BODY_CHARACTERS = 60_000
 /** `since` has whole seconds; what shares the second of the last message is read again, and known by its id. */
@@ -64,6 +66,8 @@ class GitHubChannel implements ApprovalChannel {
   readonly #nodeIds = new Map<number, string>()
   readonly #elsewhere = new Map<string, boolean>()
   #isKeyStated = false
+  /** Where the last reading of a flood stopped. */
+  #resume: { readonly since: string; readonly page: number } | null = null
   #hasGraphql = true
 
   constructor(settings: GitHubChannelSettings) {
@@ -132,7 +136,11 @@ class GitHubChannel implements ApprovalChannel {
   }
 
   async answersSince(since: Date, signal: AbortSignal): Promise<readonly Answer[]> {
-    const comments = await this.#list(new Date(since.getTime() - OVERLAP_MS), signal)
+    const from = sinceText(new Date(since.getTime() - OVERLAP_MS))
+    // A flood within one second does not move `since` on: then the pages are gone through, round by round.
+    const first = this.#resume?.since === from ? this.#resume.page : 1
+    const { comments, next } = await this.#list(from, first, signal)
+    this.#resume = next === null ? null : { since: from, page: next }
     return comments.filter(({ id }) => !this.#own.has(id) && !this.#said.has(id)).flatMap(comment => this.#answer(comment) ?? [])
   }
 
@@ -160,7 +168,7 @@ class GitHubChannel implements ApprovalChannel {
     // Limit: beyond the bound an unknown code is not answered, only recorded by nobody: it selects nothing anyway.
     if (this.#elsewhere.size >= MAX_ELSEWHERE) return true
     const newest = Math.max(0, ...[...this.#own.values()].map(({ updatedAt }) => Date.parse(updatedAt)))
-    const comments = await this.#list(new Date(newest - ELSEWHERE_MS), signal)
+    const { comments } = await this.#list(sinceText(new Date(newest - ELSEWHERE_MS)), 1, signal)
     const isElsewhere = comments.some(({ id, body }) => {
       const [marker = '', heading = ''] = (body ?? '').split('\n', 2)
       return (
@@ -217,21 +225,26 @@ class GitHubChannel implements ApprovalChannel {
     }
   }
 
-  async #list(since: Date, signal: AbortSignal): Promise<readonly ApiComment[]> {
+  /** Pages from `first` on; `next` is where it stopped before the end. */
+  async #list(
+    since: string,
+    first: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly comments: readonly ApiComment[]; readonly next: number | null }> {
     const all: ApiComment[] = []
-    const base = { ...this.#where, issue_number: this.#settings.pullRequest, per_page: PAGE, since: `${since.toISOString().slice(0, 19)}Z` }
-    for (let page = 1; page <= MAX_PAGES; page += 1) {
-      const data = await this.#api
-        .read('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', { ...base, page }, signal)
-        .catch((error: unknown) => {
-          throw asTrouble(error)
-        })
+    const base = { ...this.#where, issue_number: this.#settings.pullRequest, per_page: PAGE, since }
+    for (let page = first; page < first + MAX_PAGES; page += 1) {
+      // Only the first page is asked for again and again; keeping all of a flood would fill memory.
+      const read = this.#api.read('GET /repos/{owner}/{repo}/issues/{issue_number}/comments', { ...base, page }, signal, page === 1)
+      const data = await read.catch((error: unknown) => {
+        throw asTrouble(error)
+      })
       const comments = parse(commentsShape, `the comments of ${this.place}`, data)
-      all.push(...comments)
+      for (const comment of comments) all.push({ ...comment, body: (comment.body ?? '').slice(0, MAX_KEPT_CHARACTERS) })
       // A full page may have a next one whatever the Link header of a cached answer says.
-      if (comments.length < PAGE) break
+      if (comments.length < PAGE) return { comments: all, next: null }
     }
-    return all
+    return { comments: all, next: first + MAX_PAGES }
   }
 
   /** Whether anybody ever edited it, by GraphQL; where that is not to be had, the REST times have said it already. */
@@ -261,7 +274,7 @@ class GitHubChannel implements ApprovalChannel {
       id: comment.id,
       person: { id, login, type },
       isThroughApp: (comment.performed_via_github_app ?? null) !== null,
-      body: comment.body ?? '',
+      body: (comment.body ?? '').slice(0, MAX_KEPT_CHARACTERS),
       at: new Date(comment.created_at),
       isEdited: comment.updated_at !== comment.created_at,
       link: comment.html_url,
@@ -300,6 +313,11 @@ class GitHubChannel implements ApprovalChannel {
       cause: error,
     })
   }
+}
+
+/** Whole seconds, as GitHub takes them. */
+function sinceText(date: Date): string {
+  return `${date.toISOString().slice(0, 19)}Z`
 }
 
 /** While people are waited for, a refused read is no answer: the request stays held. */

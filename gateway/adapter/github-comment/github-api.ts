@@ -47,8 +47,11 @@ export class GitHubApi {
     })
   }
 
-  /** Reads; an unchanged resource costs nothing of the rate limit. @param route `GET /repos/{owner}/{repo}`. */
-  async read(route: string, params: Params, signal: AbortSignal): Promise<unknown> {
+  /**
+   * Reads; an unchanged resource costs nothing of the rate limit.
+   * @param route `GET /repos/{owner}/{repo}`. @param isKept whether the answer is kept for the next time.
+   */
+  async read(route: string, params: Params, signal: AbortSignal, isKept = true): Promise<unknown> {
     const key = `${route} ${JSON.stringify(params)}`
     const known = this.#cache.get(key)
     const headers = known === undefined ? {} : { 'if-none-match': known.etag }
@@ -56,7 +59,7 @@ export class GitHubApi {
       const response = await this.#octokit.request(route, { ...params, headers, request: { signal: within(signal) } })
       const { etag } = response.headers
       this.#cache.delete(key)
-      if (etag !== undefined) {
+      if (etag !== undefined && isKept) {
         if (this.#cache.size >= MAX_CACHED) this.#cache.clear()
         this.#cache.set(key, { etag, data: response.data })
       }
