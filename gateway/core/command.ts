@@ -41,6 +41,8 @@ export interface SqlCommand extends CommandBase {
   readonly unfiltered: boolean
   /** Values bound to $1, $2 … as they may be shown (text form; binary as hex), null = SQL NULL. Empty for simple queries. */
   readonly values: readonly (string | null)[]
+  /** The same object for commands that differ in nothing but `text`: what was decided without looking at the text can be kept by it. */
+  readonly shape?: object
 }
 
 export interface SshCommand extends CommandBase {

@@ -29,6 +29,16 @@ export function isSameExpression(one: unknown, other: unknown): boolean {
   return JSON.stringify(one, withoutPosition) === JSON.stringify(other, withoutPosition)
 }
 
+/** The same but for integers, of which there is at least one. */
+export function hasSameShape(one: unknown, other: unknown): boolean {
+  const shape = JSON.stringify(one, withoutIntegers)
+  return shape !== undefined && shape === JSON.stringify(other, withoutIntegers) && shape.includes('"ival"')
+}
+
+function withoutIntegers(key: string, value: unknown): unknown {
+  return key === 'ival' ? 0 : withoutPosition(key, value)
+}
+
 function withoutPosition(key: string, value: unknown): unknown {
   return key === 'location' || key.startsWith('rexpr_list_') ? undefined : value
 }

@@ -2,7 +2,7 @@
 import type { SqlReader } from './sql-reader.ts'
 import { asKind, isTree, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { constantOf, isSameExpression } from './constants.ts'
+import { constantOf, hasSameShape, isSameExpression } from './constants.ts'
 
 /**
  * `all`: true for every row (rows with NULL aside). `none`: true for no row. `fixed`: the same for every row, but which is not
@@ -28,6 +28,12 @@ class FilterReader {
   /** The name by which columns of the target are qualified. */
   readonly #alias: string
   readonly #target: Tree | null
+
+  /** The same expression. Where only integers differ, another text of the same shape would be decided otherwise. */
+  readonly #same: Same = (one, other) => {
+    if (hasSameShape(one, other)) this.#reader.reading.isLiteralSensitive = true
+    return isSameExpression(one, other)
+  }
 
   constructor(reader: SqlReader, target: Tree | null) {
     this.#reader = reader
@@ -112,22 +118,22 @@ class FilterReader {
     const { lexpr, rexpr } = { lexpr: fields['lexpr'], rexpr: fields['rexpr'] }
     switch (stringOf(fields, 'kind')) {
       case 'AEXPR_OP':
-        if (isSameExpression(lexpr, rexpr)) {
+        if (this.#same(lexpr, rexpr)) {
           if (['=', '<=', '>='].includes(name)) return this.#isStable(lexpr) ? 'all' : 'fixed'
           if (['<>', '!=', '<', '>'].includes(name)) return 'none'
         }
         break
       case 'AEXPR_NOT_DISTINCT':
-        if (isSameExpression(lexpr, rexpr)) return 'all'
+        if (this.#same(lexpr, rexpr)) return 'all'
         break
       case 'AEXPR_DISTINCT':
-        if (isSameExpression(lexpr, rexpr)) return 'none'
+        if (this.#same(lexpr, rexpr)) return 'none'
         break
       case 'AEXPR_IN':
-        if (name === '=' && itemsOf(rexpr).some(item => isSameExpression(lexpr, item))) return 'all'
+        if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
         break
       case 'AEXPR_OP_ANY':
-        if (name === '=' && itemsOf(rexpr).some(item => isSameExpression(lexpr, item))) return 'all'
+        if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
         break
       case 'AEXPR_LIKE':
       case 'AEXPR_ILIKE':
@@ -136,7 +142,7 @@ class FilterReader {
       case 'AEXPR_BETWEEN':
       case 'AEXPR_BETWEEN_SYM': {
         const [low, high] = itemsOf(rexpr)
-        if (isSameExpression(lexpr, low) && isSameExpression(lexpr, high)) return 'all'
+        if (this.#same(lexpr, low) && this.#same(lexpr, high)) return 'all'
         break
       }
     }
@@ -202,7 +208,7 @@ class FilterReader {
 
   /** `a OR NOT a`, `a < b OR a >= b`, `a IS NULL OR a IS NOT NULL`. */
   #coversAll(args: readonly Tree[]): boolean {
-    return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other)))
+    return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other, this.#same)))
   }
 
   #isStable(node: unknown): boolean {
@@ -237,19 +243,21 @@ class FilterReader {
   }
 }
 
-function isOpposite(one: Tree, other: Tree): boolean {
+type Same = (one: unknown, other: unknown) => boolean
+
+function isOpposite(one: Tree, other: Tree, same: Same): boolean {
   const negated = notOf(one) ?? notOf(other)
-  if (negated !== null && isSameExpression(negated, notOf(one) === null ? one : other)) return true
+  if (negated !== null && same(negated, notOf(one) === null ? one : other)) return true
   const [left, right] = [asKind(one, 'A_Expr'), asKind(other, 'A_Expr')]
   if (left !== null && right !== null) {
     const [first, second] = [namesIn(left, 'name').at(-1) ?? '', namesIn(right, 'name').at(-1) ?? '']
     if (opposites[first] === second || (first === '=' && second === '!=')) {
-      return isSameExpression(left['lexpr'], right['lexpr']) && isSameExpression(left['rexpr'], right['rexpr'])
+      return same(left['lexpr'], right['lexpr']) && same(left['rexpr'], right['rexpr'])
     }
   }
   const [test, counter] = [asKind(one, 'NullTest'), asKind(other, 'NullTest')]
   if (test === null || counter === null) return false
-  return test['nulltesttype'] !== counter['nulltesttype'] && isSameExpression(test['arg'], counter['arg'])
+  return test['nulltesttype'] !== counter['nulltesttype'] && same(test['arg'], counter['arg'])
 }
 
 function notOf(node: Tree): unknown {
