@@ -37,6 +37,8 @@ function describe(io: Io, done: (status: number) => void): Command {
     .description('the gate between a CI job and production: it records, masks, asks and blocks')
     .version(version)
     .exitOverride()
+    // Options after COMMAND are its own.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: text => io.stdout(text), writeErr: text => io.stderr(text) })
     .showHelpAfterError('(sallyport help)')
 
@@ -118,8 +120,6 @@ function describe(io: Io, done: (status: number) => void): Command {
     .option('--json', 'one JSON object on stdout')
     .action(async options => done(await doctor(options, io)))
 
-  // Options after COMMAND are its own.
-  program.enablePositionalOptions()
   return program
 }
 

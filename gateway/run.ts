@@ -23,6 +23,7 @@ import { readEvent } from './run-event.ts'
 import { finishRun } from './run-end.ts'
 import { describeRun, identify, idTokens } from './run-identity.ts'
 import { readRunPolicy, type RunPolicy } from './run-policy.ts'
+import { openSinks } from './run-sinks.ts'
 import { openFrontDesk } from './session/front-desk.ts'
 import { openLeaseDesk } from './session/lease-desk.ts'
 import { newTicket } from './session/ticket.ts'
@@ -48,12 +49,12 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const names = namesToOpen(runPolicy, identity, launch)
   const approvals = await openRunApprovals({ launch, identity, event, clock }, signal)
   const run = describeRun(launch, identity, approvals.pullRequest)
+  const sinks = openSinks(runPolicy, launch, run)
   const log = openRunLog({ dir: launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-')), origin: originOf(run), clock })
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
-  const end = (reason: string): Promise<Finished> =>
-    finishRun({ reason, launch, run, runPolicy, identity, log, doors, approvals: desk, sources, clock })
+  const end = (reason: string): Promise<Finished> => finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks })
   try {
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
     const idToken = idTokens(launch, http)
