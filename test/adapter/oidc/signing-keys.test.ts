@@ -20,6 +20,7 @@ async function withIssuer(play: (issuer: Issuer) => Promise<void>): Promise<void
   }
 }
 
+const nobody: Http = () => Promise.reject(new HttpFailure('network', 'issuer.example cannot be reached'))
 const fetches = (issuer: Issuer): number => issuer.requests.filter(path => path.endsWith('/jwks')).length
 
 describe('signing keys', () => {
@@ -150,7 +151,6 @@ describe('signing keys', () => {
 
   it('say that they cannot be reached when nothing answers', async () => {
     const clock = new SetClock()
-    const nobody: Http = () => Promise.reject(new HttpFailure('network', 'issuer.example cannot be reached'))
     const issuers = [{ name: 'example', url: iss, audience, algorithms: ['RS256'] }]
     const verifier = createTokenVerifier({ issuers, http: nobody, clock, replay: createReplayMemory(clock) })
     await assert.rejects(verifier.verify(mint(), signal), {

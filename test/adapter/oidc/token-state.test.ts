@@ -79,10 +79,12 @@ describe('clock of an issuer', () => {
 
   it('takes the issuer’s time, and the age of a cached answer', () => {
     const clock = new SetClock()
+    // HTTP dates are whole seconds.
+    clock.wallMs -= clock.wallMs % 1_000
     const issuerClock = new IssuerClock(clock)
     issuerClock.observe({ date: new Date(clock.wallMs + 100_000).toUTCString(), age: '20' })
     assert.equal(Math.round(issuerClock.nowSec() - clock.wallMs / 1_000), 120)
-    assert.match(issuerClock.skewWords(5).why ?? '', /by 1(19|20) s/)
+    assert.match(issuerClock.skewWords(5).why ?? '', /by 120 s/)
     issuerClock.observe({ date: 'not a date' })
     assert.equal(Math.round(issuerClock.nowSec() - clock.wallMs / 1_000), 120)
   })
