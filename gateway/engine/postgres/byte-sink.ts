@@ -48,11 +48,10 @@ export class ByteSink {
     this.bytes[this.length++] = value
   }
 
-  /** What was written; the sink starts anew with a buffer of its own, so the caller may keep it. */
-  take(): Buffer {
-    const taken = this.bytes.subarray(0, this.length)
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, Math.min(this.length * 2, 1 << 20)))
+  /** Starts a new buffer unless this many more bytes fit; what was written before stays as it is for whoever refers to it. */
+  turnPage(more: number): void {
+    if (this.length + more <= this.bytes.length) return
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, more * 2))
     this.length = 0
-    return taken
   }
 }

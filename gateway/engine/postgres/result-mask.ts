@@ -48,11 +48,6 @@ export class ResultMask {
     return this.#plan.kind !== 'clean'
   }
 
-  /** True when the rows described last need not be rewritten. */
-  get passesRows(): boolean {
-    return this.#rows?.isPassing === true
-  }
-
   /**
    * Decides the columns of the rows that follow.
    * @param message RowDescription, whole, header included.
@@ -68,13 +63,16 @@ export class ResultMask {
 
   /** @param message DataRow, whole, header included. */
   maskRow(message: Buffer, out: ByteSink): void {
-    this.maskRowAt(message, 0, message.length, out)
+    if (!this.maskRowAt(message, 0, message.length, out)) out.copy(message, 0, message.length)
   }
 
-  /** The same for a row inside a chunk, without a view of it. Rows that were never described are NULL all over. */
-  maskRowAt(bytes: Buffer, start: number, end: number, out: ByteSink): void {
+  /**
+   * The same for a row inside a chunk, without a view of it; false, and nothing is written, when the row may pass as it is.
+   * Rows that were never described are NULL all over.
+   */
+  maskRowAt(bytes: Buffer, start: number, end: number, out: ByteSink): boolean {
     this.#rows ??= this.#undescribed(((bytes[start + 5] ?? 0) << 8) | (bytes[start + 6] ?? 0))
-    this.#rows.write(bytes, start, end, out)
+    return this.#rows.write(bytes, start, end, out)
   }
 
   /** @param message CopyOutResponse, whole. */

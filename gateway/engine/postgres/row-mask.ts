@@ -22,6 +22,7 @@ export class RowMask {
   readonly replaced: Uint32Array
   /** What patterns found: `rule\0column` -> values. */
   readonly found = new Map<string, number>()
+  /** No column is changed: rows are not looked at. */
   readonly #isPassing: boolean
 
   constructor(treatments: readonly CellTreatment[]) {
@@ -30,16 +31,12 @@ export class RowMask {
     this.#isPassing = treatments.every(treatment => treatment.kind === 'pass')
   }
 
-  /** True when rows need not be looked at. */
-  get isPassing(): boolean {
-    return this.#isPassing
-  }
-
-  /** Writes the row at [start, end) of `bytes` into `out`, masked. */
-  write(bytes: Buffer, start: number, end: number, out: ByteSink): void {
+  /** Writes the row at [start, end) of `bytes` into `out`, masked; false, and nothing is written, when nothing in it changes. */
+  write(bytes: Buffer, start: number, end: number, out: ByteSink): boolean {
     const { treatments, replaced } = this
     const count = ((bytes[start + 5] ?? 0) << 8) | (bytes[start + 6] ?? 0)
     if (count !== treatments.length) throw new WireError('a row has another number of columns than its description', start)
+    if (this.#isPassing) return false
     const head = out.length
     let at = start + HEADER
     let from = start
@@ -73,8 +70,10 @@ export class RowMask {
       at = next
     }
     if (at !== end) throw new WireError('a row is longer than its cells', at)
+    if (from === start) return false
     out.copy(bytes, from, end)
     out.setInt32(head + 1, out.length - head - 1)
+    return true
   }
 
   #note(found: ReadonlyMap<string, number>, column: string): void {

@@ -14,6 +14,7 @@ import { WireError } from '../../wire/postgres/wire-error.ts'
 import type { Answer, Running } from './answers.ts'
 import { takeBack } from './batch.ts'
 import type { Conversation } from './conversation.ts'
+import { ByteSink } from './byte-sink.ts'
 import { Outbox } from './outbox.ts'
 import { MAX_KEPT_ROW_BYTES } from './statement-run.ts'
 import type { StatementRun } from './statement-run.ts'
@@ -27,6 +28,8 @@ export class TargetSide implements FrameSink {
   readonly #conversation: Conversation
   readonly #framer: Framer
   readonly #outbox = new Outbox()
+  /** Where masked messages are written; the outbox refers to it. */
+  readonly #masked = new ByteSink()
   /** Messages of the gateway's own that wait for the border of the message under way. */
   #told: Buffer[] = []
   #isBehind = false
@@ -174,9 +177,15 @@ export class TargetSide implements FrameSink {
     if (run === null) return true
     run.countRow()
     if (run.mask !== null) {
-      const masked = run.mask.maskRow(bytes.subarray(start, end))
-      if (run.keepsRows && masked.length <= MAX_KEPT_ROW_BYTES) run.keepRow(masked, 0, masked.length)
-      this.#outbox.put(masked)
+      const out = this.#masked
+      out.turnPage((end - start) * 2)
+      const from = out.length
+      if (!run.mask.maskRowAt(bytes, start, end, out)) {
+        if (run.keepsRows && end - start <= MAX_KEPT_ROW_BYTES) run.keepRow(bytes, start, end)
+        return true
+      }
+      if (run.keepsRows && out.length - from <= MAX_KEPT_ROW_BYTES) run.keepRow(out.bytes, from, out.length)
+      this.#outbox.put(out.bytes, from, out.length)
       return false
     }
     if (run.keepsRows) run.keepRow(bytes, start, end)
@@ -188,7 +197,11 @@ export class TargetSide implements FrameSink {
     if (run === null) return true
     run.copiedBytes += end - start
     if (run.mask === null) return true
-    this.#outbox.put(run.mask.maskCopyData(bytes.subarray(start, end)))
+    const out = this.#masked
+    out.turnPage((end - start) * 2)
+    const from = out.length
+    run.mask.maskCopyData(bytes.subarray(start, end), out)
+    this.#outbox.put(out.bytes, from, out.length)
     return false
   }
 

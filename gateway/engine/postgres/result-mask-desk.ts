@@ -1,0 +1,111 @@
+// The masks of one session: plans every message under the session's context, and opens what masks each answer.
+import { assumedCatalog } from '../../command/sql/catalog.ts'
+import type { Catalog } from '../../command/sql/catalog.ts'
+import type { MaskPlan } from '../../command/sql/mask-plan.ts'
+import { cleanPlan } from '../../command/sql/mask-plan.ts'
+import { maskClosure } from '../../command/sql/plan-mask-closure.ts'
+import type { MaskClosure } from '../../command/sql/plan-mask-closure.ts'
+import { planMasks } from '../../command/sql/plan-mask.ts'
+import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
+import { Refusal } from '../../core/errors.ts'
+import type { Masker } from '../../core/masker.ts'
+import type { MaskDesk, MaskDeskFor } from './mask-desk.ts'
+import { noMasks } from './mask-desk.ts'
+import { openResultMask, ResultMask } from './result-mask.ts'
+
+/** Closures by catalog and rules: sessions of one connection share them. */
+const closures = new WeakMap<Catalog, Map<string, MaskClosure>>()
+
+const nothingMasked: MaskClosure = maskClosure(assumedCatalog, [])
+
+/** For sessions whose policy masks something; others cost nothing. */
+export const resultMaskDeskFor: MaskDeskFor = conversation => {
+  const { masker } = conversation.session
+  if (masker.columns.length === 0 && masker.text === null) return noMasks
+  const desk = new ResultMaskDesk(masker)
+  return { plan: statements => desk.plan(statements, conversation.context.sql) }
+}
+
+interface Known {
+  readonly catalog: Catalog | null
+  readonly searchPath: readonly string[] | null
+  readonly plan: MaskPlan
+}
+
+export class ResultMaskDesk {
+  readonly #masker: Masker
+  readonly #rulesKey: string
+  /** Plans of statements that depend on nothing but the catalog and the path: texts that are read once and run often. */
+  readonly #plans = new WeakMap<SqlStatement, Known>()
+  #closure: MaskClosure | null = null
+  /** A statement of the transaction under way touched masked columns: what its end says may show them. */
+  #isTainted = false
+
+  constructor(masker: Masker) {
+    this.#masker = masker
+    this.#rulesKey = JSON.stringify(
+      masker.columns.map(({ rule, schema, table, column, inference }) => [rule, schema, table, column, inference]),
+    )
+  }
+
+  plan(statements: readonly SqlStatement[], context: SqlContext): ReturnType<MaskDesk['plan']> {
+    const closure = this.#closureOf(context)
+    const plans = this.#plansOf(statements, context, closure)
+    const refused = plans.find(plan => plan.kind === 'refuse')
+    if (refused !== undefined && refused.kind === 'refuse') {
+      return { refusal: this.#refusal(refused.rule, refused.reason, refused.hint), open: () => null }
+    }
+    return { refusal: null, open: index => this.#open(statements[index], plans[index] ?? cleanPlan, closure) }
+  }
+
+  /** While the catalog is being renewed the last one holds, and a name may mean an object of any schema. */
+  #closureOf(context: SqlContext): MaskClosure | null {
+    const { catalog } = context
+    if (catalog === null || this.#closure?.catalog === catalog) return this.#closure
+    const shared = closures.get(catalog) ?? new Map<string, MaskClosure>()
+    closures.set(catalog, shared)
+    const key = `${this.#rulesKey}\0${[...context.trustedFunctions].toSorted().join('\0')}`
+    const closure = shared.get(key) ?? maskClosure(catalog, this.#masker.columns, context.trustedFunctions)
+    shared.set(key, closure)
+    this.#closure = closure
+    return closure
+  }
+
+  #plansOf(statements: readonly SqlStatement[], context: SqlContext, closure: MaskClosure | null): readonly MaskPlan[] {
+    if (this.#masker.columns.length === 0) return statements.map(() => cleanPlan)
+    if (closure === null) {
+      return statements.map(() => ({ kind: 'refuse', rule: 0, reason: 'the catalog of the target is not known', hint: 'try again' }))
+    }
+    const now = context.catalog === null ? { ...context, searchPath: null } : context
+    const [only] = statements
+    if (only === undefined || statements.length > 1 || only.names.length > 0) return planMasks(statements, closure, now)
+    const known = this.#plans.get(only)
+    if (known !== undefined && known.catalog === closure.catalog && known.searchPath === now.searchPath) return [known.plan]
+    const plans = planMasks(statements, closure, now)
+    const [plan] = plans
+    if (plan !== undefined) this.#plans.set(only, { catalog: closure.catalog, searchPath: now.searchPath, plan })
+    return plans
+  }
+
+  #open(statement: SqlStatement | undefined, plan: MaskPlan, closure: MaskClosure | null): ResultMask | null {
+    if (closure === null) return openResultMask(plan, this.#masker, nothingMasked)
+    if (plan.kind === 'tainted') this.#isTainted = true
+    if (statement?.isTransactionControl === true && this.#isTainted) {
+      this.#isTainted = false
+      return new ResultMask({ kind: 'tainted', rule: 0, columns: [], rest: null, copy: null }, this.#masker, closure)
+    }
+    const mask = openResultMask(plan, this.#masker, closure)
+    if (mask !== null || closure.isEmpty || statement === undefined || isReadOnly(statement)) return mask
+    // A constraint that fails may name the row of a masked table that this statement never mentioned.
+    return new ResultMask(plan, this.#masker, closure)
+  }
+
+  #refusal(rule: number, reason: string, hint: string): Refusal {
+    const name = this.#masker.columns[rule]?.rule ?? 'masks'
+    return new Refusal('MASK_UNPROVEN', name, `refused by mask ${name}: ${reason}`, { why: reason, fix: hint })
+  }
+}
+
+function isReadOnly(statement: SqlStatement): boolean {
+  return [...statement.command.effects].every(effect => effect === 'read' || effect === 'session' || effect === 'lock')
+}
