@@ -53,8 +53,13 @@ async function exchange(
   const either = AbortSignal.any([signal, limit])
   try {
     const proxy = isLoopback(url) ? null : proxyFor(url, environment)
-    const tunnel = proxy === null ? null : await openTunnel(proxy, url, request.ca, either)
-    return await send(url, request, tunnel, either)
+    if (proxy === null) return await send(url, request, null, either)
+    const tunnel = await openTunnel(proxy, url, request.ca, either)
+    try {
+      return await send(url, request, tunnel, either)
+    } finally {
+      tunnel.destroy()
+    }
   } catch (error) {
     signal.throwIfAborted()
     if (limit.aborted) throw new HttpFailure('timeout', `${url.host} did not answer within ${String(request.timeoutMs / 1_000)} s`, error)
@@ -66,14 +71,19 @@ async function exchange(
 
 function send(url: URL, request: HttpRequest, tunnel: TLSSocket | null, signal: AbortSignal): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': 'sallyport', ...request.headers }
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      'user-agent': 'sallyport',
+      connection: 'close',
+      ...request.headers,
+    }
     if (request.body !== null) headers['content-length'] = String(Buffer.byteLength(request.body))
     const options = {
       method: request.method,
       headers,
       signal,
-      agent: false,
-      ...(tunnel === null ? {} : { createConnection: () => tunnel }),
+      // One connection for one request; with an agent, Node would open its own past the tunnel.
+      ...(tunnel === null ? { agent: false } : { createConnection: () => tunnel }),
       ...(request.ca === null ? {} : { ca: request.ca }),
     }
     const outgoing = url.protocol === 'https:' ? https.request(url, { ...options, rejectUnauthorized: true }) : http.request(url, options)
