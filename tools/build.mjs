@@ -1,10 +1,12 @@
 // Builds dist/ from the sources: byte-reproducible ESM bundles for Node 20.19 and newer, the SQL parser's wasm beside them.
 import { build } from 'esbuild'
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '..')
-const out = path.join(root, process.argv[2] ?? 'dist')
+const target = path.resolve(root, process.argv[2] ?? 'dist')
+// Built beside and then put in place, so that a failed build leaves what was there.
+const out = `${target}.new`
 
 /** Entry -> bundle. The artifact client is large and only loaded when a run uploads, so it stands alone. */
 const bundles = {
@@ -40,4 +42,6 @@ for (const [name, entry] of Object.entries(bundles)) {
 }
 copyFileSync(path.join(root, 'node_modules/libpg-query/wasm/libpg-query.wasm'), path.join(out, 'libpg-query.wasm'))
 writeFileSync(path.join(out, 'package.json'), '{ "type": "module" }\n')
-process.stderr.write(`built ${readdirSync(out).toSorted().join(' ')}\n`)
+rmSync(target, { recursive: true, force: true })
+renameSync(out, target)
+process.stderr.write(`built ${readdirSync(target).toSorted().join(' ')}\n`)

@@ -1,0 +1,140 @@
+// `sallyport exec` as a user runs it: the built cli, real psql, a real database behind the gateway.
+import assert from 'node:assert/strict'
+import { existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { openExecStage, type ExecStage } from './exec-stage.ts'
+
+describe('sallyport exec', () => {
+  let stage: ExecStage
+  before(async () => {
+    stage = await openExecStage()
+  })
+  after(() => stage.close())
+  beforeEach(() => {
+    rmSync(path.join(stage.dir, 'rec'), { recursive: true, force: true })
+    stage.writePolicy()
+    stage.writeToken()
+  })
+
+  const psql = (sql: string): string[] => ['psql', '-X', '-At', '-c', sql]
+
+  it('gives psql the database without the password, masks, and leaves a recording that verifies', async () => {
+    const ran = await stage.exec(psql('SELECT id, name, email FROM customers ORDER BY id'))
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /1\|Ada Alder\|/)
+    assert.doesNotMatch(ran.stdout, /canary\.example/)
+    const verified = await stage.sallyport(['verify', path.join(stage.dir, 'rec'), '--json'])
+    assert.equal(verified.status, 0, verified.stdout)
+    const text = JSON.stringify(stage.events())
+    assert.ok(!text.includes(stage.password) && !text.includes('canary.example'))
+    assert.deepEqual(
+      ['run.open', 'session.open', 'command', 'decision', 'result', 'rows', 'mask', 'session.close', 'run.close'].filter(
+        kind => !text.includes(`"kind":"${kind}"`),
+      ),
+      [],
+    )
+  })
+
+  it('ends with the status of its command', async () => {
+    assert.equal((await stage.exec(['sh', '-c', 'exit 42'])).status, 42)
+  })
+
+  it('hides from the command what env:// names, and shows it nothing of the credential', async () => {
+    const ran = await stage.exec(['sh', '-c', 'env; cat "$PGSERVICEFILE"'])
+    assert.equal(ran.status, 0)
+    assert.match(ran.stdout, /^PGHOST=127\.0\.0\.1$/m)
+    assert.match(ran.stdout, /^SALLYPORT_ORDERS_DB_URL=postgres/m)
+    assert.match(ran.stdout, /^\[orders-db\]$/m)
+    assert.ok(!ran.stdout.includes(stage.password) && !ran.stdout.includes('ORDERS_PASSWORD'))
+    assert.ok(!ran.stderr.includes(stage.password))
+  })
+
+  it('serves the connection by name as a service', async () => {
+    const ran = await stage.exec(['psql', '-X', '-At', 'service=orders-db', '-c', 'SELECT count(*) FROM orders'])
+    assert.equal(ran.stdout.trim(), '50', ran.stderr)
+  })
+
+  it('denies in psql’s own words, and the database is as it was', async () => {
+    const ran = await stage.exec(psql('DROP TABLE orders'))
+    assert.equal(ran.status, 1)
+    assert.match(ran.stderr, /ERROR: {2}sallyport: denied by rule no-ddl: Schema changes go through the DBA\./)
+    assert.deepEqual(await stage.postgres.query(stage.database, 'SELECT count(*) FROM orders'), [['50']])
+  })
+
+  it('asks in the pull request, and runs the command once an approver has said yes', async () => {
+    const running = stage.exec(psql("UPDATE orders SET item = 'seen'"), ['--pull-request', '42'])
+    const code = await codeIn(stage)
+    assert.deepEqual(await stage.postgres.query(stage.database, "SELECT count(*) FROM orders WHERE item = 'seen'"), [['0']])
+    stage.shop.say(stage.shop.people.dana, `/sallyport approve ${code}`)
+    const ran = await running
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /UPDATE 50/)
+    assert.match(ran.stderr, /waiting for approval/)
+    assert.deepEqual(await stage.postgres.query(stage.database, "SELECT count(*) FROM orders WHERE item = 'seen'"), [['50']])
+  })
+
+  it('says with status 4 that a token is not for it, without its text', async () => {
+    const token = stage.writeToken({ aud: 'somebody-else' })
+    const ran = await stage.exec(['true'], ['--token-file', token])
+    assert.equal(ran.status, 4)
+    assert.match(ran.stderr, /SALLYPORT-E03/)
+    assert.doesNotMatch(ran.stderr, /eyJ/)
+    assert.ok(!existsSync(path.join(stage.dir, 'rec', 'events.jsonl')))
+  })
+
+  it('says with status 4 that an identity opens nothing', async () => {
+    stage.writeToken({ repository: 'somebody/else' })
+    const ran = await stage.exec(['true'])
+    assert.equal(ran.status, 4)
+    assert.match(ran.stderr, /SALLYPORT-E04/)
+  })
+
+  it('says with status 2 what is wrong with a policy, by line and column', async () => {
+    stage.writePolicy('\n  - { name: reads, sql: { efects: [read] }, then: allow }')
+    const ran = await stage.exec(['true'])
+    assert.equal(ran.status, 2)
+    assert.match(ran.stderr, /SALLYPORT-E16 .*:\d+:\d+.*efects.*effects/s)
+  })
+
+  it('says with status 3 that the issuer cannot be read', async () => {
+    stage.issuer.faults.jwks = 'down'
+    try {
+      const ran = await stage.exec(['true'])
+      assert.equal(ran.status, 3)
+      assert.match(ran.stderr, /SALLYPORT-E20/)
+    } finally {
+      stage.issuer.faults.jwks = 'none'
+    }
+  })
+
+  it('says with status 3 that a credential is missing, before the command runs', async () => {
+    const ran = await stage.exec(['sh', '-c', 'echo it ran'], [], { ORDERS_PASSWORD: '' })
+    assert.equal(ran.status, 3)
+    assert.match(ran.stderr, /SALLYPORT-E21/)
+    assert.doesNotMatch(ran.stdout, /it ran/)
+  })
+
+  it('tells the client that the target refused the login, without the password', async () => {
+    const ran = await stage.exec(psql('SELECT 1'), [], { ORDERS_PASSWORD: 'canary-wrong' })
+    assert.equal(ran.status, 2)
+    assert.match(ran.stderr, /password authentication failed|refused the gateway/)
+    assert.ok(!ran.stderr.includes('canary-wrong'))
+  })
+
+  it('says with status 2 that it needs a command', async () => {
+    assert.equal((await stage.exec([])).status, 2)
+    assert.equal((await stage.sallyport(['exce'])).status, 2)
+  })
+})
+
+/** The code of the newest request in the pull request. */
+async function codeIn({ shop }: ExecStage): Promise<string> {
+  for (;;) {
+    const found = shop.pull.comments
+      .map(({ body }) => /\/sallyport approve ([0-9A-Z]{4}-[0-9A-Z]{4})/.exec(body)?.[1])
+      .findLast(code => code !== undefined)
+    if (found !== undefined) return found
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
