@@ -1,5 +1,5 @@
 // A gateway without protocols, for tests of what surrounds one: it answers a launch, keeps a "credential" in memory, and finishes.
-// What it does is said in the launch's `audience`: `ready`, `refuse`, `die`, `silent`, `garbage`.
+// What it does is said in the launch's `audience`: `ready`, `refuse`, `die`, `silent` (until its launcher is gone), `deaf`, `garbage`.
 import { openControlServer } from '../../gateway/control/control-server.ts'
 import { failedOf } from '../../gateway/control/gateway-error.ts'
 import { openLauncherPipe } from '../../gateway/control/stdin-messages.ts'
@@ -47,6 +47,10 @@ switch (launch.audience) {
     process.stdout.write('hello, I am no gateway\n')
     process.exit(0)
   case 'silent':
+    pipe.onLauncherGone(() => process.exit(1))
+    setInterval(() => undefined, 1000)
+    break
+  case 'deaf':
     setInterval(() => undefined, 1000)
     break
   default: {
