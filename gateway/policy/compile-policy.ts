@@ -10,9 +10,10 @@ import type { Condition } from './condition.ts'
 import { commandScope, sessionScope } from './condition-scope.ts'
 import type { Scope } from './condition-scope.ts'
 import type { ConnectionEntry, Outcome, PolicyFile, Rule } from './policy-file.ts'
+import { effectBits } from './match-sql.ts'
 import { presetRules } from './presets.ts'
-import { ruleMatcher } from './rule-match.ts'
-import type { Mismatch } from './rule-match.ts'
+import { ruleMatcher, speaks } from './rule-match.ts'
+import type { RuleMatcher } from './rule-match.ts'
 
 type Judge = (command: Command) => Decision
 
@@ -93,7 +94,7 @@ interface Step extends CompiledRule {
 
 interface CompiledRule {
   readonly rule: Rule
-  readonly mismatch: (command: Command) => Mismatch | null
+  readonly mismatch: RuleMatcher
   readonly decision: Decision
 }
 
@@ -133,7 +134,7 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
   const session = sessionScope(identity, connection, run)
   const steps = rules.flatMap((compiled): Step[] => {
     const { rule } = compiled
-    if (!holdsFor(rule, identity)) return []
+    if (!holdsFor(rule, identity) || !speaks(rule, connection.protocol)) return []
     const { when } = rule
     if (when === null) return [{ ...compiled, when: null }]
     if (when.facts.roots.has('command')) return [{ ...compiled, when }]
@@ -142,9 +143,10 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
   const fallback = defaultDecision(entry)
   const notUnderstood = decisionOf('deny', 'default', 'it was not understood', null)
   return command => {
+    const bits = effectBits(command)
     let scope: Scope | null = null
     for (const step of steps) {
-      if (step.mismatch(command) !== null) continue
+      if (step.mismatch(command, bits) !== null) continue
       if (step.when === null) return step.decision
       scope ??= commandScope(session, command)
       if (applies(step.rule, step.when.evaluate(scope))) return step.decision

@@ -6,6 +6,7 @@ import type { Policy } from '../core/policy.ts'
 import { applies, holdsFor, rulesOn } from './compile-policy.ts'
 import { commandScope, sessionScope } from './condition-scope.ts'
 import type { Scope } from './condition-scope.ts'
+import { effectBits } from './match-sql.ts'
 import type { PolicyFile, Rule } from './policy-file.ts'
 import { ruleMatcher } from './rule-match.ts'
 import { mismatchWords } from './words.ts'
@@ -55,7 +56,7 @@ function findingOf(rule: Rule, identity: Identity, command: Command, scope: Scop
   const reasons: string[] = []
   let note: string | null = null
   if (!holdsFor(rule, identity)) reasons.push(`it is for groups ${rule.groups?.join(', ')}`)
-  const mismatch = ruleMatcher(rule)(command)
+  const mismatch = ruleMatcher(rule)(command, effectBits(command))
   if (mismatch !== null) reasons.push(mismatchWords(mismatch, rule, command))
   // A condition is written for commands the other parts let through; on others its words would mislead.
   if (rule.when !== null && mismatch === null) {

@@ -1,6 +1,6 @@
 // Does the `sql:` part of a rule take a SQL command? Effects are compared as bits.
 import { sqlEffects } from '../core/command.ts'
-import type { SqlCommand, SqlEffect } from '../core/command.ts'
+import type { Command, SqlCommand, SqlEffect } from '../core/command.ts'
 import type { Outcome, SqlPart } from './policy-file.ts'
 
 export type SqlMismatch = 'effects' | 'certainty' | 'unfiltered'
@@ -21,17 +21,21 @@ export function effectsOf(command: SqlCommand): readonly SqlEffect[] {
   return sqlEffects.filter(effect => (bits & (bit.get(effect) ?? 0)) !== 0)
 }
 
+/** Effects of a command as bits, worked out once and handed to every rule it meets; 0 for other protocols. */
+export function effectBits(command: Command): number {
+  return command.protocol === 'postgres' ? commandBits(command) : 0
+}
+
 function commandBits(command: SqlCommand): number {
   const bits = bitsOf(command.effects)
   return command.certainty !== 'parsed' || bits === 0 ? bits | UNKNOWN : bits
 }
 
 /** What keeps the rule from taking a command, or null: allow takes it when all effects are listed, ask and deny when one is. */
-export function sqlMatcher(part: SqlPart, outcome: Outcome): (command: SqlCommand) => SqlMismatch | null {
+export function sqlMatcher(part: SqlPart, outcome: Outcome): (command: SqlCommand, bits: number) => SqlMismatch | null {
   const listed = part.effects === null ? null : bitsOf(part.effects)
   const { unfiltered } = part
-  return command => {
-    const bits = commandBits(command)
+  return (command, bits) => {
     if (listed === null) {
       if (outcome === 'allow' && (bits & UNKNOWN) !== 0) return 'certainty'
     } else if (outcome === 'allow' ? (bits & ~listed) !== 0 : (bits & listed) === 0) return 'effects'
