@@ -368,15 +368,14 @@ export class ClientSide implements FrameSink {
   }
 
   #noteAdmitted(portal: Portal | null, name: string, running: readonly Running[]): void {
-    const run = running[0]?.run
-    if (run === undefined) return
+    const run = running[0]?.run ?? null
     if (portal !== null) {
+      this.#batch.judged(portal)
       portal.run = run
       portal.version = this.#conversation.context.version
-      this.#batch.judged(portal)
     }
     // Rows that may be masked are never read without knowing their columns.
-    if (run.mask !== null) this.#batch.put({ kind: 'describe', of: portal, run, isOurs: true }, writeDescribe('portal', name))
+    if (run?.mask != null) this.#batch.put({ kind: 'describe', of: portal, run, isOurs: true }, writeDescribe('portal', name))
   }
 
   /** A batch without an end is sent in parts: everything in it that runs was admitted. */
@@ -423,10 +422,8 @@ export class ClientSide implements FrameSink {
       const wait = this.#admit(
         { ...wanted, bytes: () => this.#batch.copy(), isExtended: true },
         running => {
-          const run = running[0]?.run
           this.#batch.judged(portal)
-          if (run === undefined) return null
-          portal.run = run
+          portal.run = running[0]?.run ?? null
           portal.version = this.#conversation.context.version
           return this.#judgeBound(then)
         },

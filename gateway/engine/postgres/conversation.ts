@@ -20,6 +20,8 @@ export interface Conversation {
   readonly read: ReadSql
   /** Transaction status of the last ReadyForQuery, `I`, `T` or `E`. */
   status: number
+  /** Transaction control is on its way: the status of the last ReadyForQuery is out of date. */
+  isTurning: boolean
   /** The target is in the middle of COPY FROM STDIN. */
   isCopyIn: boolean
   /** The target met an error in a batch whose Sync is still to come: it ignores everything up to it. */

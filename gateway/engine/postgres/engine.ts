@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import type { Catalog } from '../../command/sql/catalog.ts'
 import { loadSqlParser } from '../../command/sql/parser.ts'
-import { readSql } from '../../command/sql/read-sql.ts'
+import { StatementCache } from '../../command/sql/statement-cache.ts'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
@@ -18,10 +18,10 @@ import { fatalFields } from './client-error.ts'
 import type { ReadSql } from './conversation.ts'
 import { KnownCatalog } from './known-catalog.ts'
 import type { CatalogLoader } from './known-catalog.ts'
-import { noMasks } from './mask-desk.ts'
 import type { MaskDeskFor } from './mask-desk.ts'
 import { withOwnConnection } from './own-connection.ts'
 import { Relay } from './relay.ts'
+import { resultMaskDeskFor } from './result-mask-desk.ts'
 import { StartupRefused } from './startup-rules.ts'
 import type { ClientStartup } from './startup-rules.ts'
 import { openTarget } from './target.ts'
@@ -53,9 +53,10 @@ type Client = Extract<Arrival, { kind: 'client' }>
 
 /** The engine of all PostgreSQL connections of this gateway. */
 export function createPostgresEngine(options: PostgresEngineOptions): Engine {
-  const read = options.read ?? readSql
+  const cache = new StatementCache()
+  const read: ReadSql = options.read ?? ((text, context) => cache.read(text, context))
   const loadCatalog = options.loadCatalog ?? takeCatalog
-  const maskDeskFor = options.maskDeskFor ?? (() => noMasks)
+  const maskDeskFor = options.maskDeskFor ?? resultMaskDeskFor
   const cancelKeys = new CancelKeys()
   const catalogs = new Map<string, KnownCatalog>()
   const tls = options.tls === undefined ? null : clientTls(options.tls)

@@ -102,7 +102,7 @@ export class Judge {
    * @throws {SallyportError} when it does not run; as the rejection of the promise when people were asked.
    */
   admit(wanted: Wanted): readonly Running[] | Promise<readonly Running[]> {
-    const { session, status } = this.#conversation
+    const { session, status, isTurning } = this.#conversation
     if (wanted.statements.length === 0) return []
     const commands = wanted.statements.map(({ command }) => withValues(command, wanted.values))
     const masks = this.#masks.plan(wanted.statements)
@@ -113,7 +113,7 @@ export class Judge {
       bytes: wanted.bytes,
       signal: held.signal,
       onHeld: hold => this.#tell(hold),
-      notes: status === txStatus.open ? [LOCKS_NOTE] : [],
+      notes: status === txStatus.open || isTurning ? [LOCKS_NOTE] : [],
     })
     if (admission instanceof Promise) {
       if (masks.refusal !== null) {
@@ -149,6 +149,7 @@ export class Judge {
     const { session, context } = this.#conversation
     return statements.map((statement, index) => {
       context.noteSent(statement)
+      if (statement.isTransactionControl) this.#conversation.isTurning = true
       return { run: new StatementRun(session, admission.numbers[index] ?? 0, masks.open(index)), statement }
     })
   }

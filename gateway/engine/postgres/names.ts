@@ -58,11 +58,11 @@ export class Names {
       this.prepared.set(statement.name, only)
   }
 
-  /** The server did not take the definition: what stood there stands again, except the unnamed one, which a failed Parse drops. */
+  /** The server did not take the definition: what stood there stands again. */
   restore(statement: PreparedStatement, previous: PreparedStatement | null): void {
     if (this.statements.get(statement.name) !== statement) return
     this.forgetStatement(statement.name)
-    if (previous === null || statement.name === '') return
+    if (previous === null) return
     this.statements.set(previous.name, previous)
     if (previous.isConfirmed) this.confirm(previous)
   }

@@ -64,6 +64,7 @@ export class Relay {
       context: new SessionContext(known, names, target.parameters, parts.trustedFunctions),
       read: parts.read,
       status: target.status,
+      isTurning: false,
       isCopyIn: false,
       isSkipping: false,
       onDrained: null,

@@ -25,6 +25,7 @@ export class SessionContext {
   /** The snapshot is this session's own: it holds what its open transaction made. */
   #isOwn = false
   #searchPath: readonly string[] | null = null
+  #searchPathText: string | null = null
   #needsCatalog = false
   #needsPath = true
   #isUnsettled = true
@@ -107,7 +108,7 @@ export class SessionContext {
       this.#needsCatalog = false
     }
     if (this.#needsPath) {
-      if (!this.#readPath()) this.#searchPath = splitPath(await sources.showSearchPath())
+      if (!this.#readPath()) this.#setPath(await sources.showSearchPath())
       this.#needsPath = false
     }
     this.#isUnsettled = false
@@ -118,8 +119,15 @@ export class SessionContext {
   #readPath(): boolean {
     const reported = this.#parameters.get('search_path')
     if (reported === undefined) return false
-    this.#searchPath = splitPath(reported)
+    this.#setPath(reported)
     return true
+  }
+
+  /** The same path stays the same object: plans are kept by it. */
+  #setPath(text: string): void {
+    if (text === this.#searchPathText) return
+    this.#searchPathText = text
+    this.#searchPath = splitPath(text)
   }
 
   /** Another session's renewal is this one's too. */

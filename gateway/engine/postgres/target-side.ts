@@ -292,6 +292,9 @@ export class TargetSide implements FrameSink {
     const { skipped, hasSync } = this.#conversation.answers.skipToSync()
     for (const answer of skipped) this.#cutOff(answer)
     takeBack(skipped, this.#conversation.names)
+    const failed = skipped[0]
+    // A Parse that fails has dropped the unnamed statement before; a named one leaves what stood there.
+    if (failed?.kind === 'parse' && failed.prepared.name === '') this.#conversation.names.forgetStatement('')
     if (hasSync) return
     this.#conversation.isSkipping = true
     this.#conversation.failBatch()
@@ -322,6 +325,7 @@ export class TargetSide implements FrameSink {
       context.noteIdle()
     }
     if (answers.isEmpty) {
+      this.#conversation.isTurning = false
       const wake = this.#conversation.onDrained
       this.#conversation.onDrained = null
       wake?.()
