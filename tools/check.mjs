@@ -5,6 +5,7 @@ import path from 'node:path'
 const bin = path.resolve(import.meta.dirname, '..', 'node_modules', '.bin')
 const checks = [
   ['tsc', '-p', '.'],
+  ['tsc', '-p', 'viewer'],
   ['oxlint', '--type-aware', '--deny-warnings'],
   ['oxfmt', '--check'],
   ['knip', '--no-progress'],

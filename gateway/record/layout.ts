@@ -12,7 +12,7 @@ export const RESERVE_FILE = '.reserve'
 
 /** True for what a running log needs beside the recording, and a sealed one does not. */
 export function isLeftover(name: string): boolean {
-  return name === RESERVE_FILE || name === `${CHECKPOINT_FILE}.tmp` || name === `${STATEMENT_FILE}.tmp`
+  return name === RESERVE_FILE || [CHECKPOINT_FILE, STATEMENT_FILE, REPLAY_FILE].some(file => name === `${file}.tmp`)
 }
 
 /** True for a name of the layout, `/` between its parts. */

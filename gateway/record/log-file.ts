@@ -80,10 +80,10 @@ export class Reserve {
   }
 }
 
-/** Puts a small file in place as a whole: after a crash there is the old one or the new one. */
-export function replaceFile(disk: Disk, file: string, text: string, isSynced: boolean): void {
+/** Puts a file in place as a whole: after a crash there is the old one or the new one. */
+export function replaceFile(disk: Disk, file: string, content: string | Buffer, isSynced: boolean): void {
   const draft = `${file}.tmp`
-  const bytes = Buffer.from(text, 'utf8')
+  const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content
   const fd = disk.openSync(draft, 'w', FILE_MODE)
   try {
     const written = disk.writeSync(fd, bytes, 0, bytes.length)

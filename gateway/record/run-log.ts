@@ -7,10 +7,11 @@ import type { EventBody, EventKind, RunCounts, RunOpen } from '../core/events.ts
 import type { Recorder } from '../core/recorder.ts'
 import { boundedJson } from './bounded-event.ts'
 import { CheckpointFiles } from './checkpoint-files.ts'
-import { EVENTS_FILE } from './layout.ts'
-import { LogFile, Reserve } from './log-file.ts'
+import { EVENTS_FILE, recordingFiles, REPLAY_FILE } from './layout.ts'
+import { LogFile, replaceFile, Reserve } from './log-file.ts'
 import type { Disk } from './log-file.ts'
 import { MerkleTree } from './merkle-tree.ts'
+import { renderPage, sourceIn } from './page.ts'
 import { PendingLines } from './pending-lines.ts'
 import { sealFiles } from './seal.ts'
 import type { SealedFile } from './seal.ts'
@@ -195,6 +196,7 @@ export class RunLog implements Recorder {
       const { origin, key, lines } = { origin: this.#signer.name, key: this.key, lines: this.#tree.size }
       const { policy, identity, run } = this.#opening ?? { policy: null, identity: null, run: null }
       const closed = { at: this.#clock.now().toISOString(), reason }
+      await this.#writePage()
       const files = await sealFiles(this.#disk, this.dir, { origin, key, lines, root, closed, counts, policy, identity, run }, this.#signer)
       this.#file.close()
       this.#checkpoints.close()
@@ -202,6 +204,11 @@ export class RunLog implements Recorder {
     } catch (cause) {
       throw this.#fail(cause)
     }
+  }
+
+  async #writePage(): Promise<void> {
+    const page = await renderPage(sourceIn(this.dir, recordingFiles(this.#disk, this.dir)), this.#signer)
+    replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE), page, true)
   }
 
   #put(session: string | null, event: EventBody): void {

@@ -188,7 +188,10 @@ class Verification {
     if (!isDeepStrictEqual(closing['counts'], log.counts))
       findings.tampered('the counts of run.close are not those of the lines', log.lines)
     else findings.checked.push(`run.close: ${JSON.stringify(closing['reason'])}, its counts are those of the lines`)
-    if (!hasStatement) findings.incomplete(`${STATEMENT_FILE} is missing`)
+    if (hasStatement) return
+    // A page is named by the statement, so it cannot hold it.
+    if (this.#source.form === 'page') findings.unchecked.push('the statement: it lies beside the page')
+    else findings.incomplete(`${STATEMENT_FILE} is missing`)
   }
 
   async #judgeStatement(text: string | null, verifier: NoteVerifier, log: LogCheck): Promise<void> {

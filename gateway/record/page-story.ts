@@ -1,0 +1,143 @@
+// Turns the events of a run into the list of a replay page, one entry a command, as they pass. Bounded in entries and in size.
+import { html, htmlLink } from './html.ts'
+import { isMembers, listOf, numberOf, textOf } from './stored-event.ts'
+import type { StoredEvent } from './stored-event.ts'
+import { Tally } from './tally.ts'
+
+export const MAX_PAGE_COMMANDS = 20_000
+/** Characters of HTML; what comes after them is only in the log. */
+const MAX_PAGE_CHARS = 24 * 1024 * 1024
+const MAX_TEXT_CHARS = 20_000
+const MAX_SESSIONS = 1000
+
+export interface PageEntry {
+  readonly number: number
+  readonly session: string
+  readonly connection: string
+  readonly at: string
+  readonly ms: number
+  readonly text: string
+  outcome: 'allow' | 'ask' | 'deny' | ''
+  rule: string
+  /** HTML of what came after the command. */
+  more: string
+}
+
+export class PageStory {
+  readonly tally = new Tally()
+  readonly sessions = new Map<string, string>()
+  readonly entries: PageEntry[] = []
+  /** HTML of errors that belong to no command. */
+  readonly others: string[] = []
+  opening: StoredEvent | null = null
+  closing: StoredEvent | null = null
+  lastMs = 0
+  readonly #byNumber = new Map<number, PageEntry>()
+  #chars = 0
+
+  add(event: StoredEvent): void {
+    this.lastMs = event.ms
+    if (event.kind === 'run.open') this.opening ??= event
+    if (event.kind === 'run.close') this.closing = event
+    else this.tally.count(event)
+    if (event.kind === 'session.open' && this.sessions.size < MAX_SESSIONS)
+      this.sessions.set(event.session ?? '', `${textOf(event['connection'])} as ${textOf(event['user'])}, ${textOf(event['client'])}`)
+    if (event.kind === 'command') this.#open(event)
+    else this.#follow(event)
+  }
+
+  #open(event: StoredEvent): void {
+    if (this.entries.length >= MAX_PAGE_COMMANDS || this.#chars > MAX_PAGE_CHARS) return
+    const values = listOf(event['values']).map((value, index) => `$${index + 1} = ${value === null ? 'NULL' : textOf(value)}`)
+    const doubt = textOf(event['doubt'])
+    const entry: PageEntry = {
+      number: numberOf(event['command']),
+      session: event.session ?? '',
+      connection: textOf(event['connection']),
+      at: event.at,
+      ms: event.ms,
+      text: cut(textOf(event['text'])),
+      outcome: '',
+      rule: '',
+      more:
+        (values.length === 0 ? '' : note(cut(values.join(', ')))) + (doubt === '' ? '' : note(`${textOf(event['certainty'])}: ${doubt}`)),
+    }
+    this.#chars += entry.text.length + entry.more.length
+    this.entries.push(entry)
+    this.#byNumber.set(entry.number, entry)
+  }
+
+  #follow(event: StoredEvent): void {
+    const entry = this.#byNumber.get(numberOf(event['command']))
+    if (entry === undefined) {
+      if (event.kind === 'error' && event['command'] === null && this.others.length < MAX_SESSIONS) this.others.push(failure(event))
+      return
+    }
+    if (event.kind === 'decision') {
+      const { outcome } = event
+      if (outcome === 'allow' || outcome === 'ask' || outcome === 'deny') entry.outcome = outcome
+      entry.rule = textOf(event['rule'])
+    }
+    if (this.#chars > MAX_PAGE_CHARS) return
+    const more = afterwards(event)
+    this.#chars += more.length
+    entry.more += more
+  }
+}
+
+function afterwards(event: StoredEvent): string {
+  switch (event.kind) {
+    case 'decision': {
+      const because = textOf(event['because'])
+      return because === '' ? '' : note(because)
+    }
+    case 'ask':
+      return `<p class="note">Asked ${html(textOf(event['approvers']))} until ${html(textOf(event['until']))}: ${htmlLink(textOf(event['where']), textOf(event['code']))}</p>`
+    case 'answer':
+      return answer(event)
+    case 'rows':
+      return table(event)
+    case 'mask':
+      return note(`masked: ${textOf(event['column']) || 'text'} by rule ${textOf(event['rule'])}, ${numberOf(event['values'])} values`)
+    case 'file':
+      return note(`${textOf(event['operation'])} ${textOf(event['path'])}, ${numberOf(event['bytes'])} bytes`)
+    case 'result':
+      return note(`${textOf(event['tag'])} · ${numberOf(event['durationMs']).toFixed(1)} ms`)
+    case 'error':
+      return failure(event)
+    default:
+      return ''
+  }
+}
+
+function answer(event: StoredEvent): string {
+  const by = listOf(event['by'])
+    .filter(isMembers)
+    .map(person => `${htmlLink(textOf(person['evidence']), textOf(person['login']))} at ${html(textOf(person['at']))}`)
+  const reason = textOf(event['reason'])
+  return `<p class="note"><b>${html(textOf(event['outcome']))}</b>${by.length === 0 ? '' : ` by ${by.join(', ')}`}${reason === '' ? '' : `: ${html(reason)}`}</p>`
+}
+
+function table(event: StoredEvent): string {
+  const head = listOf(event['columns']).map(column => `<th scope="col">${html(textOf(column))}</th>`)
+  const rows = listOf(event['rows']).map(row => `<tr>${listOf(row).map(cell).join('')}</tr>`)
+  const omitted = numberOf(event['omitted'])
+  const more = omitted > 0 ? note(`${omitted} more rows were not kept`) : ''
+  return `<div class="rows" tabindex="0" role="group" aria-label="Rows"><table><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>${more}`
+}
+
+function cell(value: unknown): string {
+  return typeof value === 'string' ? `<td>${html(cut(value))}</td>` : '<td class="null">NULL</td>'
+}
+
+function failure(event: StoredEvent): string {
+  return `<p class="error">Error ${html(textOf(event['code']))}: ${html(cut(textOf(event['message'])))}</p>`
+}
+
+function note(text: string): string {
+  return `<p class="note">${html(text)}</p>`
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT_CHARS ? `${text.slice(0, MAX_TEXT_CHARS)}… (${text.length} characters, the rest is in the log)` : text
+}
