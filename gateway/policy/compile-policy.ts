@@ -6,7 +6,6 @@ import type { Connection } from '../core/connection.ts'
 import type { ApproverGroup, Decision } from '../core/decision.ts'
 import type { Identity, Run } from '../core/identity.ts'
 import type { Policy } from '../core/policy.ts'
-import type { Condition } from './condition.ts'
 import { commandScope, sessionScope } from './condition-scope.ts'
 import type { Scope } from './condition-scope.ts'
 import type { ConnectionEntry, Outcome, PolicyFile, Rule } from './policy-file.ts'
@@ -89,7 +88,7 @@ function strictestFirst(a: Rule, b: Rule): number {
 
 interface Step extends CompiledRule {
   /** null = it holds for every command here; else it needs the command. */
-  readonly when: Condition | null
+  readonly when: ((scope: Scope) => boolean | null) | null
 }
 
 interface CompiledRule {
@@ -135,10 +134,10 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
   const steps = rules.flatMap((compiled): Step[] => {
     const { rule } = compiled
     if (!holdsFor(rule, identity) || !speaks(rule, connection.protocol)) return []
-    const { when } = rule
-    if (when === null) return [{ ...compiled, when: null }]
-    if (when.facts.roots.has('command')) return [{ ...compiled, when }]
-    return applies(rule, when.evaluate(session)) ? [{ ...compiled, when: null }] : []
+    const when = rule.when?.bind(session)
+    if (when === undefined) return [{ ...compiled, when: null }]
+    if (when.kind === 'varying') return [{ ...compiled, when: when.evaluate }]
+    return applies(rule, when.value) ? [{ ...compiled, when: null }] : []
   })
   const fallback = defaultDecision(entry)
   const notUnderstood = decisionOf('deny', 'default', 'it was not understood', null)
@@ -149,7 +148,7 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
       if (step.mismatch(command, bits) !== null) continue
       if (step.when === null) return step.decision
       scope ??= commandScope(session, command)
-      if (applies(step.rule, step.when.evaluate(scope))) return step.decision
+      if (applies(step.rule, step.when(scope))) return step.decision
     }
     return fallback.outcome === 'allow' && !isUnderstood(command) ? notUnderstood : fallback
   }

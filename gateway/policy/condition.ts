@@ -19,9 +19,15 @@ export interface Condition {
   readonly facts: Facts
   /** null = it could not be evaluated: a name is missing, a type differs, it is not a boolean, it cost too much. */
   evaluate(scope: Scope): boolean | null
+  /** The condition for scopes that differ from this one in `command` only: what does not name it is evaluated now. */
+  bind(scope: Scope): BoundCondition
   /** The parts joined by && that are not true here, as written in CEL; for people. */
   failing(scope: Scope): readonly string[]
 }
+
+export type BoundCondition =
+  | { readonly kind: 'fixed'; readonly value: boolean | null }
+  | { readonly kind: 'varying'; readonly evaluate: (scope: Scope) => boolean | null }
 
 export type CompiledCondition = { readonly condition: Condition } | { readonly problems: readonly string[] }
 
@@ -50,6 +56,14 @@ const environment = celEnv({
   },
 })
 
+const library = { isFunction: (name: string) => environment.funcs.find(name) !== undefined, patternProblem }
+
+interface Part {
+  readonly words: string
+  readonly namesCommand: boolean
+  readonly run: (scope: Scope) => unknown
+}
+
 /** Compiles an expression over `names`, or says all that is wrong with it. */
 export function compileCondition(source: string, names: Names): CompiledCondition {
   if (Buffer.byteLength(source) > MAX_EXPRESSION_BYTES) {
@@ -62,25 +76,49 @@ export function compileCondition(source: string, names: Names): CompiledConditio
     return { problems: [parseWords(error)] }
   }
   const expression = parsed.expr
-  const { facts, problems } = checkExpression(expression, names, {
-    isFunction: name => environment.funcs.find(name) !== undefined,
-    patternProblem,
-  })
+  const { facts, problems } = checkExpression(expression, names, library)
   if (problems.length > 0) return { problems }
   const terms = conjunctsOf(expression)
   // The words of a term are taken before the loops get their meter.
   const words = terms.map(term => wordsOf(term, parsed))
   meterLoops(expression)
   const run = plan(environment, expression)
-  const parts = terms.map((term, index) => ({ words: words[index] ?? source, run: plan(environment, term) }))
+  const parts = terms.map((term, index): Part => ({
+    words: words[index] ?? source,
+    namesCommand: checkExpression(term, names, library).facts.roots.has('command'),
+    run: plan(environment, term),
+  }))
   return {
     condition: {
       source,
       facts,
       evaluate: scope => evaluate(run, scope),
+      bind: scope => bind(parts, scope),
       failing: scope => parts.filter(part => evaluate(part.run, scope) !== true).map(part => part.words),
     },
   }
+}
+
+/** As CEL's && does: one false makes it false, whatever fails beside it. */
+function allOf(parts: readonly Part[], scope: Scope, before: boolean | null): boolean | null {
+  let value = before
+  for (const part of parts) {
+    const found = evaluate(part.run, scope)
+    if (found === false) return false
+    value = found === null ? null : value
+  }
+  return value
+}
+
+function bind(parts: readonly Part[], scope: Scope): BoundCondition {
+  const varying = parts.filter(part => part.namesCommand)
+  const fixed = allOf(
+    parts.filter(part => !part.namesCommand),
+    scope,
+    true,
+  )
+  if (fixed === false || varying.length === 0) return { kind: 'fixed', value: fixed }
+  return { kind: 'varying', evaluate: whole => allOf(varying, whole, fixed) }
 }
 
 function evaluate(run: (scope: Scope) => unknown, scope: Scope): boolean | null {

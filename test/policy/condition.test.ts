@@ -138,6 +138,32 @@ describe('a condition', () => {
     assert.equal(conditionOf('command.text.contains("x")').evaluate(commandScope(scope, sql(['read'], { text: 'x'.repeat(70_000) }))), null)
   })
 
+  it('bound to a session says the same as evaluated whole', () => {
+    const file = fileThat('')
+    const connection = compilePolicy(file).connections.get('db')
+    assert.ok(connection !== undefined)
+    const session = sessionScope(identityWith(file), connection, run)
+    const terms = [
+      'claims.environment == "production"',
+      'claims.environment == "x"',
+      'claims.absent == "x"',
+      'command.verb == "select"',
+      'command.verb == "x"',
+      'command.text > 5',
+    ]
+    for (const a of terms) {
+      for (const b of terms) {
+        for (const operator of ['&&', '||']) {
+          const condition = conditionOf(`${a} ${operator} ${b}`)
+          const bound = condition.bind(session)
+          const whole = commandScope(session, sql(['read']))
+          assert.equal(bound.kind === 'fixed' ? bound.value : bound.evaluate(whole), condition.evaluate(whole), condition.source)
+          if (!condition.facts.roots.has('command')) assert.equal(bound.kind, 'fixed')
+        }
+      }
+    }
+  })
+
   it('says which of its parts are not true', () => {
     const condition = conditionOf('claims.a == "x" && claims.b == "y" && claims.c.exists(x, x == "z")')
     assert.deepEqual(condition.failing(groupScope('github', { a: 'x', b: 'n' })), ['claims.b == "y"', 'claims.c.exists(x, x == "z")'])
