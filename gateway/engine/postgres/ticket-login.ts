@@ -173,6 +173,9 @@ async function encrypt(client: Duplex, tls: ClientTls, signal: AbortSignal, isDi
       reject(new WireError('the TLS handshake failed'))
     })
   })
-  if (isDirect && secure.alpnProtocol !== 'postgresql') throw new WireError('direct TLS without ALPN "postgresql"')
+  if (isDirect && secure.alpnProtocol !== 'postgresql') {
+    secure.destroy()
+    throw new WireError('direct TLS without ALPN "postgresql"')
+  }
   return secure
 }
