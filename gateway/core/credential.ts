@@ -6,6 +6,7 @@ export interface Lease {
   /** Login name that comes with the credential, null where it brings none. */
   readonly username: string | null
   readonly kind: 'password' | 'token' | 'ssh-key' | 'ssh-certificate' | 'client-certificate'
+  /** Empty for a certificate that was made for `publicKey` of the context: the caller holds the private half. */
   readonly secret: Secret
   /** Certificate text for the two certificate kinds; null otherwise. */
   readonly certificate: string | null

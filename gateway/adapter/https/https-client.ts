@@ -87,7 +87,7 @@ function send(url: URL, request: HttpRequest, tunnel: TLSSocket | null, signal: 
       ...(request.ca === null ? {} : { ca: request.ca }),
     }
     const outgoing = url.protocol === 'https:' ? https.request(url, { ...options, rejectUnauthorized: true }) : http.request(url, options)
-    outgoing.once('error', reject)
+    outgoing.on('error', reject)
     outgoing.once('response', incoming => {
       const parts: Buffer[] = []
       let length = 0
@@ -101,7 +101,7 @@ function send(url: URL, request: HttpRequest, tunnel: TLSSocket | null, signal: 
         }
         parts.push(part)
       })
-      incoming.once('error', reject)
+      incoming.on('error', reject)
       incoming.once('close', () => {
         if (incoming.complete) resolve({ status: incoming.statusCode ?? 0, headers: flat(incoming.headers), body: Buffer.concat(parts) })
         else reject(new HttpFailure('network', `${url.host} ended the answer early`))

@@ -41,7 +41,7 @@ function connect(proxy: URL, authority: string, signal: AbortSignal): Promise<Du
       agent: false,
     }
     const outgoing = proxy.protocol === 'https:' ? https.request(options) : http.request(options)
-    outgoing.once('error', reject)
+    outgoing.on('error', reject)
     outgoing.once('connect', (answer, socket, head) => {
       // Bytes before our own hello cannot be the target's: TLS servers wait for the client.
       if (answer.statusCode === 200 && head.length === 0) resolve(socket)

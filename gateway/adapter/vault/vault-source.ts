@@ -45,8 +45,10 @@ class VaultSource implements CredentialSource {
     this.#login = new VaultLogin(client, clock, this.#ended.signal)
   }
 
-  async acquire(ref: CredentialRef, context: CredentialContext, signal: AbortSignal): Promise<Lease> {
+  async acquire(ref: CredentialRef, context: CredentialContext, wanted: AbortSignal): Promise<Lease> {
     this.#ended.signal.throwIfAborted()
+    // What was asked for when the gateway ends is not waited for; its login takes it away.
+    const signal = AbortSignal.any([wanted, this.#ended.signal])
     const wish = readVaultPath(ref)
     const good = this.#held.findLast(held => held.ref.text === ref.text && held.life.isGood && held.token.life.isGood)
     if (good !== undefined) return good.lease
