@@ -7,7 +7,7 @@ import type { TaintReader } from './taint-reader.ts'
 import { columnIn, emptyScope, itemOf } from './taint-scope.ts'
 import type { TaintRow } from './taint.ts'
 import { emptyRow, rowTaint } from './taint.ts'
-import { asKind, isSet, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
+import { asKind, isSet, namesIn, numberOf, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 
 export function planCopy(reader: TaintReader, fields: Tree): MaskPlan | TaintRow {
@@ -94,7 +94,7 @@ function valueOf(option: Tree): string {
     case 'Boolean':
       return isSet(value.fields, 'boolval') ? 'true' : 'false'
     case 'Integer':
-      return String(value.fields['ival'] ?? 0)
+      return String(numberOf(value.fields, 'ival'))
     default:
       return stringOf(value.fields, 'sval')
   }

@@ -8,7 +8,6 @@ import { derived, join } from './taint.ts'
 import type { MaybeTaint } from './taint.ts'
 import { asKind, isSet, namesIn, treeOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { taintOfFields } from './taint-expression.ts'
 
 /** Names of PostgreSQL's everyday types, as the parser writes them, and their OIDs. */
 const plainTypes: ReadonlyMap<string, number> = new Map([
@@ -57,7 +56,7 @@ export function readTaintCall(reader: TaintReader, fields: Tree, scope: Scope): 
 export function readTaintWindow(reader: TaintReader, window: Tree, scope: Scope): void {
   reader.condition(window['partitionClause'], scope)
   reader.condition(window['orderClause'], scope)
-  taintOfFields(reader, { start: window['startOffset'], end: window['endOffset'] }, scope)
+  reader.parts({ start: window['startOffset'], end: window['endOffset'] }, scope)
 }
 
 /** `email(c)` is the column email of the row c. */

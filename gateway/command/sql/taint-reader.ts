@@ -2,12 +2,13 @@
 import type { CatalogFunction, CatalogRelation } from './catalog.ts'
 import { CatalogNames } from './catalog-names.ts'
 import type { CodeConduct } from './taint-code.ts'
-import { readTaintExpression } from './taint-expression.ts'
-import { readTaintQuery } from './taint-query.ts'
+import { readTaintExpression, taintOfFields } from './taint-expression.ts'
+import { readTargets, readTaintQuery } from './taint-query.ts'
 import type { Scope } from './taint-scope.ts'
 import type { MaybeTaint, Taint, TaintRow } from './taint.ts'
 import type { Catalog } from './catalog.ts'
 import { isTree, unwrap } from './syntax-tree.ts'
+import type { Tree } from './syntax-tree.ts'
 
 /** What is known of masked columns while statements are read; grows while the closure is being built. */
 export interface TaintSource {
@@ -70,6 +71,16 @@ export class TaintReader {
   /** The taint of an expression, from a wrapped node, a list of them, or nothing. */
   expression(node: unknown, scope: Scope): MaybeTaint {
     return this.#deeper(() => readTaintExpression(this, node, scope))
+  }
+
+  /** The union of all that the fields of a node contain. */
+  parts(fields: Tree, scope: Scope): MaybeTaint {
+    return this.#deeper(() => taintOfFields(this, fields, scope))
+  }
+
+  /** The output columns of a target list or of RETURNING. */
+  targets(targets: readonly Tree[], scope: Scope): TaintRow {
+    return readTargets(this, targets, scope)
   }
 
   /** Predicates, ordering, grouping: what is looked at, not what comes out. */

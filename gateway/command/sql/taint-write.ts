@@ -1,5 +1,4 @@
 // INSERT, UPDATE, DELETE, MERGE: a masked value may only go where the same rule masks it again; anywhere else it would be laundered.
-import { readTargets } from './taint-query.ts'
 import { readTaintFrom, readTaintRelation } from './taint-from.ts'
 import type { CatalogRelation } from './catalog.ts'
 import type { TaintReader } from './taint-reader.ts'
@@ -179,7 +178,7 @@ function readReturning(reader: TaintReader, fields: Tree, target: Target, scope:
   const others = versions.map(alias => ({ alias, row: target.row, unknownColumn: target.item.unknownColumn }))
   const star = starOf(fields, scope)
   const inner: Scope = { ...scope, outer: { items: others, outer: scope.outer, ctes: scope.ctes }, ...(star === null ? {} : { star }) }
-  return readTargets(reader, targets, inner)
+  return reader.targets(targets, inner)
 }
 
 /** RETURNING * shows target then sources; MERGE shows the sources first. Several sources: places are not relied on. */

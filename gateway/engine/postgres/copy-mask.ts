@@ -89,7 +89,7 @@ export class CopyMask {
       const field = read(message, at, this.#syntax)
       if (field.end >= message.length) return -1
       if (this.#isHeader) out.copy(message, at, field.end)
-      else this.#writeField(message, at, field.end, field.value, plan.columns[index], index, out)
+      else this.#writeField(message, at, field.end, () => field.value(), plan.columns[index], index, out)
       const separator = message[field.end] ?? NEWLINE
       out.byte(separator)
       at = field.end + 1

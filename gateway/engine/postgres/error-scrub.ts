@@ -71,17 +71,10 @@ const NAMED: ReadonlyMap<string, string> = new Map([
  * @param bytes one whole message, header included.
  */
 export function scrubMessage(bytes: Buffer): Buffer {
-  switch (bytes[0]) {
-    case backend.errorResponse:
-    case backend.noticeResponse:
-      return scrubFields(bytes)
-    case backend.notificationResponse:
-      return scrubNotification(bytes)
-    case backend.parameterStatus:
-      return scrubParameter(bytes)
-    default:
-      return bytes
-  }
+  const type = bytes[0]
+  if (type === backend.errorResponse || type === backend.noticeResponse) return scrubFields(bytes)
+  if (type === backend.notificationResponse) return scrubNotification(bytes)
+  return type === backend.parameterStatus ? scrubParameter(bytes) : bytes
 }
 
 function scrubFields(bytes: Buffer): Buffer {
