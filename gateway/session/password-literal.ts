@@ -9,7 +9,7 @@ type Token = { readonly kind: 'word' | 'string' | 'sign'; readonly start: number
 
 /** Replaces every literal after a word of password, and every `password=…` inside a literal (connection strings). */
 export function hidePasswords(sql: string): { readonly text: string; readonly found: number } {
-  if (!/pass|secret|identified/i.test(sql)) return { text: sql, found: 0 }
+  if (!/pass|secret|identified|:\/\//i.test(sql)) return { text: sql, found: 0 }
   let text = ''
   let from = 0
   let found = 0
@@ -34,10 +34,12 @@ export function hidePasswords(sql: string): { readonly text: string; readonly fo
   return { text: text + sql.slice(from), found }
 }
 
-/** `password=x` and `://user:x@host` inside a literal. */
+/** `password=x` and `://user:x@host` inside a literal. A quoted value may hold anything, so all that follows it is hidden too. */
 function hideInside(literal: string): string {
   return literal
-    .replaceAll(/((?:^|[\s'"$;&?])(?:ssl)?pass(?:word|wd|phrase)\s*=\s*)(?:\\?'(?:[^'\\]|\\.|'')*'+|"[^"]*"|[^\s'"&;]+)/gi, '$1[password]')
+    .replaceAll(/((?:^|[\s'"$;&?])(?:ssl)?pass(?:word|wd|phrase)\s*=\s*)(?:['"\\][\s\S]*|[^\s'"&;]+)/gi, (whole: string, name: string) =>
+      /['"\\]/.test(whole.charAt(name.length)) ? `${name}[password]'` : `${name}[password]`,
+    )
     .replaceAll(/(:\/\/[^\s:/@']*:)[^\s@']*@/g, '$1[password]@')
 }
 

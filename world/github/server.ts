@@ -103,12 +103,17 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<GitHub> 
     const bearer = /^(?:token|bearer) (.+)$/i.exec(headers['authorization'] ?? '')?.[1] ?? null
     const token = bearer === null ? null : (world.tokens.get(bearer) ?? null)
     const send = (found: Omit<ApiAnswer, 'operation'>): void => {
-      requests.push({ method, path: `${at.pathname}${at.search}`, login: token?.user.login ?? null, status: found.status })
       const text = typeof found.body === 'string' ? found.body : found.body === null ? '' : JSON.stringify(found.body)
       const etag = `W/"${createHash('sha256')
         .update(`${bearer ?? ''}\n${text}`)
         .digest('hex')}"`
       const isUnchanged = method === 'GET' && found.status === 200 && headers['if-none-match'] === etag
+      requests.push({
+        method,
+        path: `${at.pathname}${at.search}`,
+        login: token?.user.login ?? null,
+        status: isUnchanged ? 304 : found.status,
+      })
       // An unchanged answer is free.
       if (token !== null && !isUnchanged) token.remaining -= 1
       const common = {
