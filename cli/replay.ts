@@ -4,6 +4,7 @@ import { SallyportError } from '../gateway/core/errors.ts'
 import { castHeader, castOutput } from '../gateway/record/cast.ts'
 import { EVENTS_FILE } from '../gateway/record/layout.ts'
 import { openRecording } from '../gateway/record/open-recording.ts'
+import { renderPage } from '../gateway/record/page.ts'
 import { readEvents } from '../gateway/record/read-events.ts'
 import type { Unread } from '../gateway/record/read-events.ts'
 import type { RecordingSource } from '../gateway/record/recording-source.ts'
@@ -12,7 +13,7 @@ import { Transcript } from '../gateway/record/transcript.ts'
 import { verifySource } from '../gateway/record/verify-recording.ts'
 import type { Io } from './io.ts'
 
-export const replayFormats = ['text', 'json', 'cast'] as const
+export const replayFormats = ['text', 'json', 'cast', 'html'] as const
 export type ReplayFormat = (typeof replayFormats)[number]
 
 export interface ReplayOptions {
@@ -47,6 +48,12 @@ export async function replay(file: string, options: ReplayOptions, io: Io): Prom
         break
       case 'cast':
         await showCast(events, io)
+        break
+      case 'html':
+        // A page carries the whole recording: part of one would not verify.
+        if (options.session !== undefined)
+          throw new SallyportError('USAGE', 'a page shows the whole run: --session does not go with --format html')
+        io.stdout((await renderPage(source, null)).toString('utf8'))
         break
     }
     if (unread.broken > 0) io.stderr(`sallyport: ${unread.broken} lines are not events and are left out\n`)

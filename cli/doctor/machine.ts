@@ -4,12 +4,20 @@ import type { Finding } from './finding.ts'
 
 /** @param environment the cli's own variables. */
 export function checkMachine(environment: Readonly<Record<string, string>>): readonly Finding[] {
-  return [isolation(), token(environment)]
+  return [isolation(environment), token(environment)]
 }
 
-function isolation(): Finding {
+function isolation(environment: Readonly<Record<string, string>>): Finding {
   const what = 'isolation: user'
   const fix = 'use a Linux runner whose user has passwordless sudo, isolation: none (a guard rail only), or a remote gateway'
+  if (environment['GITHUB_ACTIONS'] !== 'true')
+    return {
+      id: 'E18',
+      what,
+      state: 'unknown',
+      words: 'this is no GitHub job; exec runs the gateway as your own user, COMMAND as --user',
+      fix: null,
+    }
   if (process.platform !== 'linux') return { id: 'E18', what, state: 'bad', words: `not possible on ${process.platform}`, fix }
   if (process.getuid?.() === 0)
     return {
