@@ -109,7 +109,7 @@ function decisionOf(outcome: Outcome, rule: string, because: string | null, appr
     : { outcome, rule, because, approvers }
 }
 
-export function mayOpen(identity: Identity, connection: Connection): boolean {
+function mayOpen(identity: Identity, connection: Connection): boolean {
   return connection.groups.some(group => identity.groups.has(group))
 }
 

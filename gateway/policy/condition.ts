@@ -7,7 +7,7 @@ import type { Names, Scope } from './condition-scope.ts'
 import { matchesPattern, patternProblem } from './expression.ts'
 
 /** Longest expression, in bytes. */
-export const MAX_EXPRESSION_BYTES = 2048
+const MAX_EXPRESSION_BYTES = 2048
 /** Work one evaluation may do: a node inside a loop costs 1, a matched expression 1 for every 8 characters of text. */
 const MAX_COST = 100_000
 /** Longest text that `matches` reads. */

@@ -32,7 +32,7 @@ export function sshMatcher(part: SshPart, outcome: Outcome): (command: SshComman
 }
 
 /** Allow: there is something, and each is matched. Ask and deny: one is matched. */
-export function covers<Pattern, Thing>(
+function covers<Pattern, Thing>(
   patterns: readonly Pattern[],
   things: readonly Thing[],
   allows: boolean,

@@ -122,7 +122,7 @@ function checkSource(scheme: string, source: string, refPath: string, path: Path
   if (scheme === 'env' || scheme === 'file') return
   const isNamed = source !== scheme || scheme === 'vault' || scheme === 'exec'
   if (isNamed) names.check('sources', wanted, path)
-  const found = sources[wanted]
+  const found = Object.hasOwn(sources, wanted) ? sources[wanted] : undefined
   if (found !== undefined && found.kind !== scheme) problems.add(path, `source "${wanted}" is of kind ${found.kind}, not ${scheme}`)
 }
 

@@ -1,6 +1,6 @@
 // The shape of sallyport.yml, once: the parser reads by it and sallyport.schema.json is made from it. Shape only;
 // what names refer to, and what texts such as conditions and credential references mean, is checked in parse-policy.ts.
-import { z } from 'zod'
+import * as z from 'zod'
 import { sqlEffects } from '../core/command.ts'
 
 const MAX_LIST = 1000

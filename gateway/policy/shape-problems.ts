@@ -1,5 +1,5 @@
 // Turns what the schema found wrong into words with a place. Values are never quoted, except mistyped words of a known list.
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { didYouMean } from './closest.ts'
 import type { Problems } from './problems.ts'
 import type { Path } from './yaml-tree.ts'
