@@ -126,6 +126,28 @@ describe('vault source', () => {
     await vault.book.close()
   })
 
+  it('keeps login and lease alive beyond their first time, and the database login with them', async () => {
+    vault.jwtRoles.set('brief', { boundAudiences: ['vault'], ttlSec: 4, maxTtlSec: 60 })
+    vault.databaseRoles.set('brief', { database, grants: [], ttlSec: 4, maxTtlSec: 60 })
+    const vaultSource = source({ role: 'brief' })
+    const ref = refOf('vault://database/creds/brief')
+    const lease = await vaultSource.acquire(ref, context(), signal)
+    const firstEnd = lease.expiresAt?.getTime() ?? 0
+    const before = vault.requests.length
+    const renewals = (path: string): number => vault.requests.slice(before).filter(request => request === `POST ${path}`).length
+    const deadline = performance.now() + 15_000
+    const areRenewed = (): boolean => renewals('sys/leases/renew') > 0 && renewals('auth/token/renew-self') > 0
+    while (!(areRenewed() && Date.now() > firstEnd) && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    assert.ok(areRenewed() && Date.now() > firstEnd, 'its first time is over')
+    assert.deepEqual(await roles(), [lease.username])
+    assert.ok((lease.expiresAt?.getTime() ?? 0) > firstEnd)
+    assert.equal((await vaultSource.acquire(ref, context(), signal)).username, lease.username)
+    await vaultSource.close(signal)
+    assert.deepEqual(await roles(), [])
+  })
+
   it('reads a field of a secret, of a version, and below a pointer', async () => {
     const vaultSource = source()
     const read = async (text: string): Promise<string> =>
