@@ -21,7 +21,8 @@ import type { PostgresServer } from '../../../world/postgres/server.ts'
 import { startVault } from '../../../world/vault/vault.ts'
 import type { Vault } from '../../../world/vault/vault.ts'
 
-const http = createHttp({}, systemClock)
+// Pauses between attempts take no time here.
+const http = createHttp({}, { ...systemClock, sleep: async () => undefined })
 const signal = new AbortController().signal
 
 describe('vault source', () => {
