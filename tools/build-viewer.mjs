@@ -6,7 +6,10 @@ import path from 'node:path'
 
 const root = path.resolve(import.meta.dirname, '..')
 
-/** The whole text of gateway/record/viewer-assets.ts. */
+/**
+ * The whole text of gateway/record/viewer-assets.ts.
+ * @returns {Promise<string>}
+ */
 export async function viewerAssets() {
   const [script, style] = await Promise.all(['main.ts', 'style.css'].map(bundle))
   return `// Made by tools/build-viewer.mjs from viewer/: what a replay page runs and how it looks, in base64.

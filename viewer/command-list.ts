@@ -9,11 +9,13 @@ export interface Filter {
 
 export class CommandList {
   readonly #items: readonly HTMLElement[]
+  readonly #lists: ReadonlySet<HTMLElement>
   readonly #texts: string[] = []
   #shown: readonly HTMLElement[]
 
   constructor(items: readonly HTMLElement[]) {
     this.#items = items
+    this.#lists = new Set(items.flatMap(item => item.parentElement ?? []))
     this.#shown = items
   }
 
@@ -33,6 +35,9 @@ export class CommandList {
       item.hidden = !isShown
       return isShown
     })
+    // A list without a shown command would take part in the layout for nothing.
+    const lists = new Set(this.#shown.map(item => item.parentElement))
+    for (const list of this.#lists) list.hidden = !lists.has(list)
     return this.#shown.length
   }
 

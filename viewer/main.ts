@@ -2,7 +2,7 @@
 import { CommandList } from './command-list.ts'
 import { selfCheck, unpack } from './self-check.ts'
 
-const list = new CommandList([...document.querySelectorAll<HTMLElement>('#commands > li')])
+const list = new CommandList([...document.querySelectorAll<HTMLElement>('#commands li')])
 const search = field('search')
 const outcome = field('outcome')
 const session = field('session')

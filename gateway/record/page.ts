@@ -21,6 +21,8 @@ import { viewerScript, viewerStyle } from './viewer-assets.ts'
 /** A log above this is not put into its page; the page says so. */
 const MAX_EMBEDDED_BYTES = 32 * 1024 * 1024
 
+const LIST_LENGTH = 200
+
 const outcomeWords: Readonly<Record<string, string>> = { allow: '✓ allowed', ask: '? asked', deny: '✗ denied', '': 'not decided' }
 
 /**
@@ -98,9 +100,9 @@ ${timeline(story.entries, story.lastMs)}
 <label><span>Session</span><select id="session"><option value="">all</option>${[...story.sessions].map(([id, what]) => `<option value="${html(id)}">${html(`${id} ${what}`)}</option>`).join('')}</select></label>
 <p id="count" aria-live="polite"></p>
 </div>
-<h2 id="list-title">Commands</h2>
-<ol id="commands" aria-labelledby="list-title">
-${story.entries.map(listed).join('')}</ol>
+<h2>Commands</h2>
+<div id="commands">
+${lists(story.entries)}</div>
 ${left > 0 ? `<p>${left} more commands are in the log: this page shows at most ${MAX_PAGE_COMMANDS}.</p>` : ''}
 ${story.others.length > 0 ? `<h2>Other errors</h2>${story.others.join('')}` : ''}
 </main>
@@ -110,6 +112,19 @@ ${story.others.length > 0 ? `<h2>Other errors</h2>${story.others.join('')}` : ''
 <p><label>The key as it was printed <input id="expected-key" autocomplete="off" spellcheck="false"></label> <b id="key-answer" role="status"></b></p>
 </footer>
 `
+}
+
+/** Lists of some hundred commands each: a browser lays out only those that are looked at. */
+function lists(entries: readonly PageEntry[]): string {
+  const parts: string[] = []
+  for (let start = 0; start < entries.length; start += LIST_LENGTH)
+    parts.push(
+      `<ol>\n${entries
+        .slice(start, start + LIST_LENGTH)
+        .map(listed)
+        .join('')}</ol>\n`,
+    )
+  return parts.join('')
 }
 
 function listed(entry: PageEntry): string {

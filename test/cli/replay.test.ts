@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { replay } from '../../cli/replay.ts'
+import { verifyRecording } from '../../gateway/record/verify-recording.ts'
 import { logIn, sealedStory, temporaryFolder, tellStory } from '../record/recordings.ts'
 import { listening } from './recording-io.ts'
 
@@ -61,6 +62,17 @@ describe('sallyport replay', () => {
       assert.doesNotMatch(frame[2], /[^\r]\n/)
     }
     assert.ok(frames.length > 10)
+  })
+
+  it('makes a page that verifies, and says that nobody signed the page itself', async () => {
+    const { io, stdout } = listening()
+    assert.equal(await replay(dir, { format: 'html' }, io), 0)
+    const file = path.join(root, 'made.html')
+    writeFileSync(file, stdout())
+    const report = await verifyRecording(file)
+    assert.equal(report.words, 'Intact')
+    assert.ok(report.unchecked.some(line => line.startsWith('what the page shows')))
+    await assert.rejects(replay(dir, { format: 'html', session: 's-1' }, listening().io), { code: 'USAGE' })
   })
 
   it('shows one session only', async () => {

@@ -82,10 +82,11 @@ describe('verifying an intact recording', () => {
 })
 
 describe('verifying a recording that was changed', () => {
-  it('detects every single byte of every file, and names the line of the log', async () => {
+  it('detects any single byte of any file, and names the line of the log', async () => {
     for (const name of names) {
-      // The page is held by its digest alone, so that a part of its bytes stands for all.
-      for (let at = 0; at < good[name]!.length; at += name === 'replay.html' ? 67 : 1) {
+      // Each run takes another share of the bytes. The page is held by its digest alone, so few of them stand for all.
+      const step = name === 'replay.html' ? 97 : 5
+      for (let at = Math.floor(Math.random() * step); at < good[name]!.length; at += step) {
         const bytes = Buffer.from(good[name]!)
         bytes[at]! ^= 1 << (at % 8)
         const report = await verifySource('changed', memory({ ...good, [name]: bytes }))
