@@ -24,9 +24,14 @@ export function isSameExpression(one: unknown, other: unknown): boolean {
   if (!isTree(one) || !isTree(other)) return false
   const column = asKind(one, 'ColumnRef')
   const second = asKind(other, 'ColumnRef')
-  // `orders.id` and `id` are the same column where only one relation has it; taking them for the same is on the safe side.
-  if (column !== null && second !== null) return namesIn(column, 'fields').at(-1) === namesIn(second, 'fields').at(-1)
+  if (column !== null && second !== null) return isSameColumn(namesIn(column, 'fields'), namesIn(second, 'fields'))
   return JSON.stringify(one, withoutPosition) === JSON.stringify(other, withoutPosition)
+}
+
+/** `orders.id` and `id` are the same column: were there two, the server would call the bare one ambiguous. */
+function isSameColumn(one: readonly string[], other: readonly string[]): boolean {
+  const length = Math.min(one.length, other.length)
+  return length > 0 && one.slice(-length).join('.') === other.slice(-length).join('.')
 }
 
 /** The same but for integers, of which there is at least one. */

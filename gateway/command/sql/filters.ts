@@ -67,10 +67,8 @@ class FilterReader {
       case 'TypeCast':
       case 'CollateClause':
         return this.filter(fields['arg'])
-      case 'CoalesceExpr': {
-        const arms = treesIn(fields, 'args').map(arm => this.filter(arm))
-        return arms.every(arm => arm === 'none') ? 'none' : arms.every(arm => arm === 'all') ? 'all' : this.#dependence(node)
-      }
+      case 'CoalesceExpr':
+        return this.#coalesce(fields, node)
       case 'CaseExpr':
         return this.#case(fields, node)
       default:
@@ -104,13 +102,9 @@ class FilterReader {
     }
     const inner = this.filter(arg)
     if (inner === 'all') return 'none'
-    if (inner === 'none') return this.#isNeverNull(arg) ? 'all' : 'fixed'
+    // `NOT (x <> x)` is true for every row without NULL.
+    if (inner === 'none') return 'all'
     return inner
-  }
-
-  /** `x <> x` and the like are false or NULL, never true; their NOT is true for rows without NULL. */
-  #isNeverNull(arg: unknown): boolean {
-    return unwrap(arg) !== null
   }
 
   #comparison(fields: Tree): Filter {
@@ -119,7 +113,7 @@ class FilterReader {
     switch (stringOf(fields, 'kind')) {
       case 'AEXPR_OP':
         if (this.#same(lexpr, rexpr)) {
-          if (['=', '<=', '>='].includes(name)) return this.#isStable(lexpr) ? 'all' : 'fixed'
+          if (['=', '<=', '>='].includes(name)) return 'all'
           if (['<>', '!=', '<', '>'].includes(name)) return 'none'
         }
         break
@@ -172,6 +166,13 @@ class FilterReader {
     }
   }
 
+  /** The first argument that is not NULL: a literal that comes first decides. */
+  #coalesce(fields: Tree, node: unknown): Filter {
+    const first = treesIn(fields, 'args').find(arg => constantOf(arg)?.value !== null)
+    if (first === undefined) return 'none'
+    return constantOf(first) === null ? this.#dependence(node) : this.filter(first)
+  }
+
   #case(fields: Tree, node: unknown): Filter {
     const results = treesIn(fields, 'args').map(arm => asKind(arm, 'CaseWhen')?.['result'])
     if (fields['defresult'] !== undefined) results.push(fields['defresult'])
@@ -209,10 +210,6 @@ class FilterReader {
   /** `a OR NOT a`, `a < b OR a >= b`, `a IS NULL OR a IS NOT NULL`. */
   #coversAll(args: readonly Tree[]): boolean {
     return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other, this.#same)))
-  }
-
-  #isStable(node: unknown): boolean {
-    return node !== undefined
   }
 
   #isNotNullColumn(node: unknown): boolean {
