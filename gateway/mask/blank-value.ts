@@ -10,6 +10,7 @@ type Format = 0 | 1
 export function redactedValue(shape: TypeShape, format: Format): Buffer | null {
   switch (shape) {
     case 'text':
+    case 'xml':
       return Buffer.from(REDACTED)
     case 'json':
       return Buffer.from(`"${REDACTED}"`)
@@ -52,6 +53,7 @@ export function zeroValue(shape: TypeShape, format: Format): Buffer | null {
 function zeroText(shape: TypeShape): Buffer | null {
   switch (shape) {
     case 'text':
+    case 'xml':
       return Buffer.alloc(0)
     case 'json':
     case 'jsonb':
@@ -101,6 +103,7 @@ function zeroText(shape: TypeShape): Buffer | null {
 function zeroBinary(shape: TypeShape): Buffer | null {
   switch (shape) {
     case 'text':
+    case 'xml':
     case 'bytea':
       return Buffer.alloc(0)
     case 'json':

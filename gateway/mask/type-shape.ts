@@ -3,6 +3,7 @@
 
 export type TypeShape =
   | 'text'
+  | 'xml'
   | 'json'
   | 'jsonb'
   | 'bytea'
@@ -40,7 +41,7 @@ const shapes: ReadonlyMap<number, TypeShape> = new Map<number, TypeShape>([
   [25, 'text'],
   [26, 'oid'],
   [114, 'json'],
-  [142, 'text'],
+  [142, 'xml'],
   [650, 'cidr'],
   [700, 'float4'],
   [701, 'float8'],

@@ -1,0 +1,159 @@
+// Every kind of mask on every common type, in both formats: the server itself must be able to read what the client gets.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Client } from 'pg'
+import { cellMask } from '../../gateway/mask/cell-mask.ts'
+import type { MaskKind } from '../../gateway/core/mask-rule.ts'
+import { startPostgres } from '../../world/postgres/server.ts'
+import type { PostgresServer } from '../../world/postgres/server.ts'
+
+const kinds: readonly MaskKind[] = [
+  { kind: 'redact' },
+  { kind: 'null' },
+  { kind: 'keep-last', count: 4 },
+  { kind: 'keep-domain' },
+  { kind: 'hash' },
+  { kind: 'zero' },
+]
+
+const samples: Readonly<Record<string, string>> = {
+  bool: 't',
+  bytea: '\\xdeadbeef',
+  name: 'somebody',
+  int2: '31234',
+  int4: '-918273645',
+  int8: '4111111111111111',
+  text: 'somebody@host.example',
+  oid: '91827',
+  json: '{"a": 1}',
+  jsonb: '{"a": 1}',
+  xml: '<a>b</a>',
+  float4: '1.5',
+  float8: '-2.25',
+  money: '$12.34',
+  macaddr: '0a:ca:fe:ba:be:01',
+  macaddr8: '0a:ca:fe:ff:fe:ba:be:01',
+  inet: '203.0.113.7',
+  cidr: '203.0.113.0/24',
+  bpchar: 'abcdefghij',
+  varchar: 'abcdefghij',
+  date: '1987-06-05',
+  time: '06:54:32.5',
+  timetz: '06:54:32.5+02',
+  timestamp: '1987-06-05 06:54:32',
+  timestamptz: '1987-06-05 06:54:32+00',
+  interval: '1 year 2 days',
+  numeric: '91827364.5',
+  uuid: 'c0ffee00-dead-4bad-8bad-facefeed0001',
+  int4range: '[1,5)',
+  tstzrange: '[1987-06-05 00:00:00+00,)',
+  int4multirange: '{[1,5)}',
+  'text[]': '{a,"b c"}',
+  'int4[]': '{1,2}',
+  'jsonb[]': '{"{\\"a\\": 1}"}',
+  point: '(1,2)',
+  bit: '1',
+  tsvector: "'a':1",
+  pg_lsn: '1/2',
+}
+
+describe('masks of cells', () => {
+  let server: PostgresServer
+  let client: Client
+  const oids = new Map<string, number>()
+
+  before(async () => {
+    server = await startPostgres()
+    client = new Client({
+      host: server.host,
+      port: server.port,
+      user: server.user,
+      password: server.password,
+      database: await server.createDatabase(),
+    })
+    await client.connect()
+    for (const type of Object.keys(samples)) {
+      const { rows } = await client.query({ text: `SELECT '${type}'::regtype::oid::int`, rowMode: 'array' })
+      oids.set(type, rows[0][0])
+    }
+  })
+  after(async () => {
+    await client.end()
+    await server.stop()
+  })
+
+  for (const kind of kinds) {
+    const mask = cellMask('pii', kind, Buffer.alloc(32, 1))
+
+    it(`${kind.kind} gives text that the type takes, or NULL`, async () => {
+      for (const [type, value] of Object.entries(samples)) {
+        const masked = mask.apply(Buffer.from(value), oids.get(type)!, 0)
+        if (masked === null) continue
+        assert.notEqual(masked.toString(), value, type)
+        await assert.doesNotReject(
+          client.query({ text: `SELECT $1::text::${type}`, values: [masked.toString()] }),
+          `${type}: ${masked.toString()}`,
+        )
+      }
+    })
+
+    it(`${kind.kind} gives binary that the type takes, or NULL`, async () => {
+      for (const [type, value] of Object.entries(samples)) {
+        const cell = await binaryOf(client, type, value)
+        const masked = mask.apply(cell, oids.get(type)!, 1)
+        if (masked === null) continue
+        assert.notDeepEqual(masked, cell, type)
+        await assert.doesNotReject(client.query({ text: `SELECT $1::${type}`, values: [masked] }), `${type}: ${masked.toString('hex')}`)
+      }
+    })
+
+    it(`${kind.kind} says nothing of the length of a text`, () => {
+      if (kind.kind === 'keep-domain') return assert.equal(text('a@h.example'), text('somebody-long@h.example'))
+      const lengths = ['', 'x', 'xy', 'x'.repeat(7), 'x'.repeat(8), 'x'.repeat(500)].map(value => text(value)?.length)
+      assert.deepEqual(new Set(lengths).size, 1)
+    })
+
+    function text(value: string): string | undefined {
+      return mask.apply(Buffer.from(value), 25, 0)?.toString()
+    }
+  }
+
+  const shown = (kind: MaskKind, value: string, typeOid = 25): string | null =>
+    cellMask('pii', kind, Buffer.alloc(32, 1)).apply(Buffer.from(value), typeOid, 0)?.toString() ?? null
+
+  it('keeps the end of a text that is long enough, by letters and not by bytes', () => {
+    assert.equal(shown({ kind: 'keep-last', count: 4 }, '987-65-4321'), '********4321')
+    assert.equal(shown({ kind: 'keep-last', count: 2 }, 'aaaa😀é'), '********😀é')
+    assert.equal(shown({ kind: 'keep-last', count: 4 }, '1234567'), '************')
+    assert.equal(shown({ kind: 'keep-last', count: 4 }, '4111111111111111', 20), '1111')
+    assert.equal(shown({ kind: 'keep-last', count: 4 }, '1234567', 20), '0')
+  })
+
+  it('keeps a domain only where there is one', () => {
+    assert.equal(shown({ kind: 'keep-domain' }, 'ada@host.example'), '***@host.example')
+    assert.equal(shown({ kind: 'keep-domain' }, 'no address'), '[redacted]')
+    assert.equal(shown({ kind: 'keep-domain' }, 'mail me @ home, number 12'), '[redacted]')
+    assert.equal(shown({ kind: 'keep-domain' }, '@host.example'), '[redacted]')
+  })
+
+  it('hashes equal values equally within a run, and differently in another', () => {
+    const first = cellMask('pii', { kind: 'hash' }, Buffer.alloc(32, 1))
+    const second = cellMask('pii', { kind: 'hash' }, Buffer.alloc(32, 2))
+    const value = Buffer.from('somebody')
+    assert.deepEqual(first.apply(value, 25, 0), first.apply(Buffer.from('somebody'), 25, 0))
+    assert.notDeepEqual(first.apply(value, 25, 0), first.apply(Buffer.from('somebodx'), 25, 0))
+    assert.notDeepEqual(first.apply(value, 25, 0), second.apply(value, 25, 0))
+  })
+})
+
+async function binaryOf(client: Client, type: string, value: string): Promise<Buffer> {
+  const { rows } = await client.query({
+    text: `SELECT $1::text::${type} AS v`,
+    values: [value],
+    binary: true,
+    rowMode: 'array',
+    types: { getTypeParser: () => (raw: unknown) => raw },
+  } as never)
+  const cell = (rows[0] as unknown[])[0]
+  return Buffer.isBuffer(cell) ? cell : Buffer.from(cell as string)
+}
