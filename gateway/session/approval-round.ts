@@ -15,6 +15,8 @@ const MAX_CHECK_AGE_MS = 5_000
 const MAX_LOOKED_UP = 50
 /** Failures in one round after which it ends: the API is down, not one answer odd. */
 const MAX_TROUBLES = 3
+/** Looks in a row at a request that does not read as written, after which it counts as altered. */
+const MAX_SUSPICIONS = 2
 /** An answer that cannot be judged this often is left. */
 const MAX_TRIES = 50
 /** Answers that wait to be judged; while it is full no more are read. */
@@ -209,7 +211,10 @@ export class ApprovalRound {
       Promise.all(held.votes.map(({ answer }) => this.#reasonAgainstPerson(held, answer, signal))),
     ])
     if (this.#endWithThread(held, thread)) return
-    if (!isIntact) {
+    const suspicions = held.suspect(isIntact)
+    if (suspicions > 0) {
+      // A read right after our own edit may be older than the edit: nothing is released, and the next look decides.
+      if (suspicions < MAX_SUSPICIONS) return
       this.#supersede(held, 'request_altered: the request was edited or deleted by somebody else')
       return
     }

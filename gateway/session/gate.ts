@@ -35,12 +35,16 @@ interface Judged {
   readonly readable: Readable
 }
 
+/** Judgements that a session remembers, and the longest text of one. */
+const MAX_REMEMBERED = 128
+const MAX_REMEMBERED_CHARACTERS = 4_096
+
 const strictness = { allow: 0, ask: 1, deny: 2 } as const
 
 export class Gate {
   readonly #parts: GateParts
-  /** Judgements per command object: a statement that is run again is not judged again. */
-  readonly #judged = new WeakMap<Command, Judged>()
+  /** Judgements per command object: a statement that is run again is not judged again. A WeakMap costs 10 µs a new command. */
+  readonly #judged = new Map<Command, Judged>()
   /** Code of the request that released a command, by its number, until its result is known. */
   readonly #released = new Map<number, string>()
   #isClosed = false
@@ -51,7 +55,7 @@ export class Gate {
 
   /** Promises of `Session.admit`. */
   admit(commands: readonly Command[], options: AdmitOptions): Admission | Promise<Admission> {
-    if (this.#isClosed) throw new SallyportError('RECORDING_FAILED', 'the session has ended; nothing more is admitted')
+    if (this.#isClosed) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the session has ended')
     const { recorder, session, connection } = this.#parts
     if (commands.length === 0) throw new SallyportError('INTERNAL', 'a message without a command cannot be judged')
     const judged = commands.map(command => this.#judge(command))
@@ -110,6 +114,9 @@ export class Gate {
     if (known !== undefined) return known
     const { identity, connection, policy, run, masker } = this.#parts
     const judged = { decision: policy.decide(identity, connection, command, run), readable: readableCommand(command, masker) }
+    // Bound values make a command one of a kind, and long texts are not worth their memory.
+    if ((command.protocol === 'postgres' && command.values.length > 0) || command.text.length > MAX_REMEMBERED_CHARACTERS) return judged
+    if (this.#judged.size >= MAX_REMEMBERED) this.#judged.clear()
     this.#judged.set(command, judged)
     return judged
   }

@@ -45,6 +45,7 @@ export class HeldRequest {
   readonly #refusals: string[] = []
   readonly #perPerson = new Map<number, number>()
   #unlisted = 0
+  #suspicions = 0
   #recorded = 0
   #state: HeldState = { at: 'posting' }
   #outcome: string | null = null
@@ -112,6 +113,12 @@ export class HeldRequest {
       this.#recorded += 1
       this.parts.progress.onRefused({ code: this.code, login, id, reason, words, evidence: answer.link, at: answer.at })
     }
+  }
+
+  /** How often in a row the request did not read as written, this time included. */
+  suspect(isIntact: boolean): number {
+    this.#suspicions = isIntact ? 0 : this.#suspicions + 1
+    return this.#suspicions
   }
 
   /** Ends the request; false when it had ended before. */

@@ -159,11 +159,23 @@ describe('approval desk', () => {
       await settle()
       channel.write(dana, `/sallyport approve ${asked.code()}`)
       change()
-      await clock.advance(4_000)
+      await clock.advance(8_000)
       assert.equal(asked.verdict()?.outcome, 'superseded')
       assert.match(reasonOf(asked.verdict()), reason)
     })
   }
+
+  it('holds on, without a release, while a look at the request is older than its last edit', async () => {
+    const asked = ask()
+    await settle()
+    channel.write(dana, `/sallyport approve ${asked.code()}`)
+    channel.isAltered = true
+    await clock.advance(4_000)
+    assert.equal(asked.verdict(), null)
+    channel.isAltered = false
+    await clock.advance(4_000)
+    assert.equal(asked.verdict()?.outcome, 'approved')
+  })
 
   it('never approves after the client left, and says so in the request', async () => {
     const asked = ask()

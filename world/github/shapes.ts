@@ -341,7 +341,7 @@ export function fullName(repository: Repository): string {
   return `${repository.owner.login}/${repository.name}`
 }
 
-export function nodeId(kind: string, id: number): string {
+function nodeId(kind: string, id: number): string {
   return `${kind}_${Buffer.from(String(id)).toString('base64url')}`
 }
 

@@ -255,7 +255,7 @@ export function atLeast(role: Role, wanted: Role): boolean {
   return ranks.indexOf(role) >= ranks.indexOf(wanted)
 }
 
-export function shaOf(text: string): string {
+function shaOf(text: string): string {
   return createHash('sha1').update(text).digest('hex')
 }
 
