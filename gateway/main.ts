@@ -43,6 +43,7 @@ async function serve(): Promise<void> {
     isReady: () => isReady,
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => tell(finish(`the gateway got ${signal}`)))
+  isReady = true
   pipe.send({
     kind: 'ready',
     ...run.ready,
