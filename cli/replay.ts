@@ -53,7 +53,7 @@ export async function replay(file: string, options: ReplayOptions, io: Io): Prom
         // A page carries the whole recording: part of one would not verify.
         if (options.session !== undefined)
           throw new SallyportError('USAGE', 'a page shows the whole run: --session does not go with --format html')
-        io.stdout((await renderPage(source, null)).toString('utf8'))
+        io.stdout((await renderPage(source, null, null)).toString('utf8'))
         break
     }
     if (unread.broken > 0) io.stderr(`sallyport: ${unread.broken} lines are not events and are left out\n`)

@@ -10,6 +10,7 @@ const root = path.resolve(import.meta.dirname, '..')
 const programs = [
   { program: 'psql', debian: 'postgresql-client', neededBy: 'tests with psql and pg_dump' },
   { program: 'pgbench', debian: 'postgresql-contrib', neededBy: 'tests and benchmarks with pgbench' },
+  { program: 'chromium', debian: 'chromium', neededBy: 'tests of the replay page in a browser' },
   { program: 'sudo', debian: 'sudo', neededBy: 'tests of `isolation: user`' },
 ]
 

@@ -1,7 +1,7 @@
 // Cuts an event that would make an over-long line, and says in the event itself what was cut.
 
 /** Path in the event (`text`, `rows.3.0`) -> how long it was: characters of a text, entries of a list. */
-export type Cuts = Readonly<Record<string, number>>
+type Cuts = Record<string, number>
 
 /**
  * The event as JSON of at most `maxChars`, with a member `truncated` (see Cuts) when something had to be cut.
@@ -12,7 +12,7 @@ export function boundedJson(event: object, maxChars: number): string {
   if (whole.length <= maxChars) return whole
   // Texts first, then lists: what a command said is worth more than how many times.
   for (let share = 4; ; share *= 4) {
-    const cuts: Record<string, number> = {}
+    const cuts: Cuts = {}
     const maxText = Math.max(16, Math.floor(maxChars / share))
     const maxEntries = Math.max(4, Math.floor(maxChars / share / 8))
     const bounded = JSON.stringify({ ...cutMembers(event, '', maxText, maxEntries, cuts), truncated: cuts })
@@ -20,11 +20,11 @@ export function boundedJson(event: object, maxChars: number): string {
   }
 }
 
-function cutMembers(value: object, path: string, maxText: number, maxEntries: number, cuts: Record<string, number>): object {
+function cutMembers(value: object, path: string, maxText: number, maxEntries: number, cuts: Cuts): object {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cut(member, `${path}${name}`, maxText, maxEntries, cuts)]))
 }
 
-function cut(value: unknown, path: string, maxText: number, maxEntries: number, cuts: Record<string, number>): unknown {
+function cut(value: unknown, path: string, maxText: number, maxEntries: number, cuts: Cuts): unknown {
   if (typeof value === 'string') {
     if (value.length <= maxText) return value
     cuts[path] = value.length

@@ -5,9 +5,9 @@ const SIGNATURE_HEAD = '<script type="text/plain" id="page-signature">\n'
 const PART_TAIL = '</script>\n'
 
 /** First line of the note that a gateway signs its page with. */
-export const PAGE_NOTE = 'sallyport replay page'
+const PAGE_NOTE = 'sallyport replay page'
 
-export function partHead(name: string): string {
+function partHead(name: string): string {
   return `<script type="text/plain" id="file:${name}">\n`
 }
 

@@ -4,7 +4,7 @@ import { isMembers, listOf, numberOf, textOf } from './stored-event.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { Tally } from './tally.ts'
 
-export const MAX_PAGE_COMMANDS = 20_000
+const MAX_PAGE_COMMANDS = 20_000
 /** Characters of HTML; what comes after them is only in the log. */
 const MAX_PAGE_CHARS = 24 * 1024 * 1024
 const MAX_TEXT_CHARS = 20_000

@@ -5,10 +5,11 @@ import { createReadStream, statSync } from 'node:fs'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
+import type { RunCounts } from '../core/events.ts'
 import { html } from './html.ts'
 import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE } from './layout.ts'
 import { pageNoteText, pagePart, pageSignature } from './page-parts.ts'
-import { MAX_PAGE_COMMANDS, PageStory } from './page-story.ts'
+import { PageStory } from './page-story.ts'
 import type { PageEntry } from './page-story.ts'
 import { readEvents } from './read-events.ts'
 import type { RecordingSource } from './recording-source.ts'
@@ -18,6 +19,8 @@ import { isMembers, textOf } from './stored-event.ts'
 import { timeline } from './timeline.ts'
 import { viewerScript, viewerStyle } from './viewer-assets.ts'
 
+type PageSource = Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>
+
 /** A log above this is not put into its page; the page says so. */
 const MAX_EMBEDDED_BYTES = 32 * 1024 * 1024
 
@@ -25,25 +28,51 @@ const LIST_LENGTH = 200
 
 const outcomeWords: Readonly<Record<string, string>> = { allow: '✓ allowed', ask: '? asked', deny: '✗ denied', '': 'not decided' }
 
+/** What whoever sealed the run knows of it without reading it again. */
+export interface RunEnding {
+  readonly counts: RunCounts
+  readonly at: string
+  readonly reason: string
+}
+
 /**
  * The page of a recording, as UTF-8.
  * @param signer signs the page as a whole; null where the key is gone, as for a page that is made from a recording later.
+ * @param ending null = read the whole log for it, however long it is.
  */
-export async function renderPage(source: Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>, signer: NoteSigner | null): Promise<Buffer> {
-  const story = new PageStory()
-  const unread = { sealed: 0, broken: 0 }
-  for await (const event of readEvents(source, unread)) story.add(event)
+export async function renderPage(source: PageSource, signer: NoteSigner | null, ending: RunEnding | null): Promise<Buffer> {
   const isWhole = source.sizeOf(EVENTS_FILE) <= MAX_EMBEDDED_BYTES
+  const story = await storyOf(source, ending === null ? Number.POSITIVE_INFINITY : MAX_EMBEDDED_BYTES)
   const names = [EVENTS_FILE, CHECKPOINT_FILE, CHECKPOINTS_FILE].filter(name => isWhole && source.names.includes(name))
   const parts: string[] = []
   for (const name of names) parts.push(pagePart(name, await packed(source.read(name))))
-  const page = Buffer.from(`${head(story)}${body(story, isWhole)}${parts.join('')}${script()}`, 'utf8')
+  const page = Buffer.from(`${head(story)}${body(story, ending ?? endingOf(story), isWhole)}${parts.join('')}${script()}`, 'utf8')
   if (signer === null) return page
   return Buffer.concat([page, Buffer.from(pageSignature(signNote(pageNoteText(hash('sha256', page, 'hex')), signer)), 'utf8')])
 }
 
+async function storyOf(source: PageSource, maxBytes: number): Promise<PageStory> {
+  const story = new PageStory()
+  const read = (name: string): AsyncIterable<Buffer> => upTo(source.read(name), maxBytes)
+  for await (const event of readEvents({ read }, { sealed: 0, broken: 0 })) story.add(event)
+  return story
+}
+
+async function* upTo(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0
+  for await (const chunk of chunks) {
+    yield chunk
+    bytes += chunk.length
+    if (bytes >= maxBytes) return
+  }
+}
+
+function endingOf({ closing, tally }: PageStory): RunEnding | null {
+  return closing === null ? null : { counts: tally.counts(), at: closing.at, reason: textOf(closing['reason']) }
+}
+
 /** The files of a recording that is still being sealed. */
-export function sourceIn(dir: string, names: readonly string[]): Pick<RecordingSource, 'read' | 'names' | 'sizeOf'> {
+export function sourceIn(dir: string, names: readonly string[]): PageSource {
   return { names, sizeOf: name => statSync(path.join(dir, name)).size, read: name => createReadStream(path.join(dir, name)) }
 }
 
@@ -71,8 +100,8 @@ function head(story: PageStory): string {
 `
 }
 
-function body(story: PageStory, isWhole: boolean): string {
-  const counts = story.tally.counts()
+function body(story: PageStory, ending: RunEnding | null, isWhole: boolean): string {
+  const counts = ending?.counts ?? story.tally.counts()
   const { commands } = counts
   const left = commands - story.entries.length
   const run = story.opening?.['run']
@@ -82,7 +111,7 @@ function body(story: PageStory, isWhole: boolean): string {
     ['Identity', named(story.opening?.['identity'], 'subject')],
     ['Policy', `${named(story.opening?.['policy'], 'digest')} ${named(story.opening?.['policy'], 'source')}`.trim()],
     ['Opened', story.opening?.at ?? ''],
-    ['Closed', story.closing === null ? 'never: the recording is INCOMPLETE' : `${story.closing.at}, ${textOf(story.closing['reason'])}`],
+    ['Closed', ending === null ? 'never: the recording is INCOMPLETE' : `${ending.at}, ${ending.reason}`],
     ['Sealed by', textOf(story.opening?.['key'])],
   ]
   return `<body>
@@ -103,7 +132,7 @@ ${timeline(story.entries, story.lastMs)}
 <h2>Commands</h2>
 <div id="commands">
 ${lists(story.entries)}</div>
-${left > 0 ? `<p>${left} more commands are in the log: this page shows at most ${MAX_PAGE_COMMANDS}.</p>` : ''}
+${left > 0 ? `<p>${left} more commands are in the log: this page shows the first.</p>` : ''}
 ${story.others.length > 0 ? `<h2>Other errors</h2>${story.others.join('')}` : ''}
 </main>
 <footer>

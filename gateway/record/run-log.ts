@@ -12,6 +12,7 @@ import { LogFile, replaceFile, Reserve } from './log-file.ts'
 import type { Disk } from './log-file.ts'
 import { MerkleTree } from './merkle-tree.ts'
 import { renderPage, sourceIn } from './page.ts'
+import type { RunEnding } from './page.ts'
 import { PendingLines } from './pending-lines.ts'
 import { sealFiles } from './seal.ts'
 import type { SealedFile } from './seal.ts'
@@ -31,7 +32,7 @@ export interface RunLogLimits {
   readonly reserveBytes: number
 }
 
-export const runLogLimits: RunLogLimits = {
+const runLogLimits: RunLogLimits = {
   maxEventChars: 1024 * 1024,
   maxQueuedBytes: 256 * 1024,
   flushMs: 50,
@@ -196,7 +197,7 @@ export class RunLog implements Recorder {
       const { origin, key, lines } = { origin: this.#signer.name, key: this.key, lines: this.#tree.size }
       const { policy, identity, run } = this.#opening ?? { policy: null, identity: null, run: null }
       const closed = { at: this.#clock.now().toISOString(), reason }
-      await this.#writePage()
+      await this.#writePage({ counts, ...closed })
       const files = await sealFiles(this.#disk, this.dir, { origin, key, lines, root, closed, counts, policy, identity, run }, this.#signer)
       this.#file.close()
       this.#checkpoints.close()
@@ -206,8 +207,8 @@ export class RunLog implements Recorder {
     }
   }
 
-  async #writePage(): Promise<void> {
-    const page = await renderPage(sourceIn(this.dir, recordingFiles(this.#disk, this.dir)), this.#signer)
+  async #writePage(ending: RunEnding): Promise<void> {
+    const page = await renderPage(sourceIn(this.dir, recordingFiles(this.#disk, this.dir)), this.#signer, ending)
     replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE), page, true)
   }
 

@@ -32,7 +32,7 @@ export async function sealFiles(
 }
 
 /** SHA-256 of a file, hex. */
-export async function digestOf(file: string): Promise<string> {
+async function digestOf(file: string): Promise<string> {
   const digest = createHash('sha256')
   await pipeline(createReadStream(file), digest)
   return digest.digest('hex')

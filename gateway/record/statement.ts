@@ -5,7 +5,7 @@ import type { NoteSigner, NoteVerifier } from './signed-note.ts'
 import { readMembers } from './stored-event.ts'
 import type { Members } from './stored-event.ts'
 
-export const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
+const PAYLOAD_TYPE = 'application/vnd.in-toto+json'
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 export const PREDICATE_TYPE = 'https://sallyport.dev/recording/v1'
 

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { commandOf, logIn, openingOf, sealedStory, temporaryFolder } from '../record/recordings.ts'
 import { findBrowser, startBrowser } from './browser.ts'
 
 const executable = findBrowser()
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let root: string
 let remove: () => void
@@ -128,7 +127,7 @@ if (executable !== null) {
       it(`has no accessibility violations, ${colorScheme}`, async () => {
         const { page } = await open(file, { colorScheme, bypassCSP: true })
         await verdict(page, 'intact')
-        await page.addScriptTag({ content: axe })
+        await page.addScriptTag({ content: axe.source })
         const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] }
         assert.deepEqual(
           violations.map(({ id, nodes }) => [id, nodes.map(node => node.html)]),
