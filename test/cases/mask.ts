@@ -25,6 +25,8 @@ export interface MaskCase {
   readonly pre?: readonly string[]
   readonly sql: string
   readonly must_not_appear?: '*canaries' | readonly string[]
+  /** Binary values, as hex of their bytes. */
+  readonly must_not_appear_hex?: readonly string[]
   readonly must_appear?: readonly string[]
   readonly note?: string
   /** control-noleak: the SQLSTATE that must arrive. */
@@ -113,7 +115,7 @@ async function play(server: PostgresServer, template: string, header: CaseHeader
   try {
     const client = await RawClient.logIn(gateway.login)
     try {
-      answers = await run(client, one)
+      answers = await runCase(client, one)
     } finally {
       client.close()
     }
@@ -124,7 +126,8 @@ async function play(server: PostgresServer, template: string, header: CaseHeader
   return judged(one, header, answers)
 }
 
-async function run(client: RawClient, one: MaskCase): Promise<readonly Message[]> {
+/** Plays one case on a client that is logged in; every message that came back. */
+export async function runCase(client: RawClient, one: MaskCase): Promise<readonly Message[]> {
   const answers: Message[] = []
   for (const sql of one.pre ?? []) {
     client.send(writeQuery(sql))
@@ -166,7 +169,10 @@ async function allUntilReady(client: RawClient): Promise<readonly Message[]> {
 function judged(one: MaskCase, header: CaseHeader, answers: readonly Message[]): CaseRow {
   const bytes = Buffer.concat(answers.map(message => message.bytes))
   const forbidden = one.must_not_appear === '*canaries' ? header.canaries : (one.must_not_appear ?? header.canaries)
-  const seen = answers.find(message => forbidden.some(canary => holds(message.bytes, canary)))
+  const binary = (one.must_not_appear_hex ?? []).map(hex => Buffer.from(hex, 'hex'))
+  const seen = answers.find(
+    message => forbidden.some(canary => holds(message.bytes, canary)) || binary.some(value => message.bytes.includes(value)),
+  )
   const error = answers.find(message => message.type === 'E')
   const state = error === undefined ? null : (fieldsOf(error.bytes).get('C') ?? '')
   const words = error === undefined ? '' : (fieldsOf(error.bytes).get('M') ?? '')
@@ -206,7 +212,7 @@ function judged(one: MaskCase, header: CaseHeader, answers: readonly Message[]):
 }
 
 /** As text, as hex, as base64: encodings that anybody reads back. */
-function holds(bytes: Buffer, canary: string): boolean {
+export function holds(bytes: Buffer, canary: string): boolean {
   const plain = Buffer.from(canary)
   return (
     bytes.includes(plain) ||

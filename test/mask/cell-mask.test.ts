@@ -57,6 +57,9 @@ const samples: Readonly<Record<string, string>> = {
   pg_lsn: '1/2',
 }
 
+const shown = (kind: MaskKind, value: string, typeOid = 25): string | null =>
+  cellMask('pii', kind, Buffer.alloc(32, 1)).apply(Buffer.from(value), typeOid, 0)?.toString() ?? null
+
 describe('masks of cells', () => {
   let server: PostgresServer
   let client: Client
@@ -73,8 +76,8 @@ describe('masks of cells', () => {
     })
     await client.connect()
     for (const type of Object.keys(samples)) {
-      const { rows } = await client.query({ text: `SELECT '${type}'::regtype::oid::int`, rowMode: 'array' })
-      oids.set(type, rows[0][0])
+      const { rows } = await client.query<[string]>({ text: `SELECT '${type}'::regtype::oid::int`, rowMode: 'array' })
+      oids.set(type, Number(rows[0]?.[0]))
     }
   })
   after(async () => {
@@ -118,9 +121,6 @@ describe('masks of cells', () => {
     }
   }
 
-  const shown = (kind: MaskKind, value: string, typeOid = 25): string | null =>
-    cellMask('pii', kind, Buffer.alloc(32, 1)).apply(Buffer.from(value), typeOid, 0)?.toString() ?? null
-
   it('keeps the end of a text that is long enough, by letters and not by bytes', () => {
     assert.equal(shown({ kind: 'keep-last', count: 4 }, '987-65-4321'), '********4321')
     assert.equal(shown({ kind: 'keep-last', count: 2 }, 'aaaa😀é'), '********😀é')
@@ -146,14 +146,14 @@ describe('masks of cells', () => {
   })
 })
 
+/** The value as the server sends it in binary. */
 async function binaryOf(client: Client, type: string, value: string): Promise<Buffer> {
-  const { rows } = await client.query({
-    text: `SELECT $1::text::${type} AS v`,
+  const sends = await client.query<[string]>({ text: `SELECT typsend::text FROM pg_type WHERE oid = '${type}'::regtype`, rowMode: 'array' })
+  const send = sends.rows[0]?.[0] ?? assert.fail(type)
+  const { rows } = await client.query<[string]>({
+    text: `SELECT encode(${send}($1::text::${type}), 'hex')`,
     values: [value],
-    binary: true,
     rowMode: 'array',
-    types: { getTypeParser: () => (raw: unknown) => raw },
-  } as never)
-  const cell = (rows[0] as unknown[])[0]
-  return Buffer.isBuffer(cell) ? cell : Buffer.from(cell as string)
+  })
+  return Buffer.from(rows[0]?.[0] ?? assert.fail(type), 'hex')
 }
