@@ -1,9 +1,8 @@
 // From the client to the target: reads every message, has it judged, sends what was admitted. Synchronous unless something must be waited for.
 import type { SqlStatement } from '../../command/sql/sql-statement.ts'
-import { Refusal, SallyportError } from '../../core/errors.ts'
+import { Refusal } from '../../core/errors.ts'
+import type { SallyportError } from '../../core/errors.ts'
 import { writeError, writeReady } from '../../wire/postgres/backend-writer.ts'
-import { Framer } from '../../wire/postgres/framer.ts'
-import type { FrameSink } from '../../wire/postgres/framer.ts'
 import {
   readBind,
   readCopyFail,
@@ -14,51 +13,33 @@ import {
   readParse,
   readQuery,
 } from '../../wire/postgres/frontend.ts'
-import { syncMessage, writeDescribe, writeParse, writeQuery } from '../../wire/postgres/frontend-writer.ts'
+import { syncMessage, writeDescribe } from '../../wire/postgres/frontend-writer.ts'
 import { frontend, txStatus } from '../../wire/postgres/message-type.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import { closeAnswer, copyEndAnswer, syncAnswer } from './answers.ts'
 import type { Running } from './answers.ts'
+import { admitThen, textOf } from './admission.ts'
+import type { Pass } from './admission.ts'
 import { Batch } from './batch.ts'
 import type { BatchMark } from './batch.ts'
 import { refusalFields } from './client-error.ts'
+import { ClientStream } from './client-stream.ts'
 import type { Conversation } from './conversation.ts'
 import { mayCopyIn } from './judge.ts'
 import type { Judge, Wanted } from './judge.ts'
 import type { Portal, PreparedStatement } from './names.ts'
-import { Outbox } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
+import { failRuns, refusedParse, refuseQuery } from './refusing.ts'
 
-/** Query and Parse up to the parser's own limit; Bind with its values. PostgreSQL takes 1 GB. */
-export const MAX_INSPECTED_BYTES = 16 * 1024 * 1024 + 1024
 /** What a client may send without a Sync before it is sent on (all of it admitted by then). */
 const MAX_BATCH_BYTES = 1024 * 1024
-/** What is kept of a client that writes while it has to wait; then it is not read. */
-const MAX_QUEUED_BYTES = 1024 * 1024
-
-/** A statement no server takes: puts a transaction into the failed state, as the refused one would have. */
-const REFUSED_TEXT = 'sallyport: refused'
-const refusedParse = writeParse('sallyport: refused', REFUSED_TEXT)
-const refusedQuery = writeQuery(REFUSED_TEXT)
-
-interface Piece {
-  readonly type: number
-  readonly bytes: Buffer
-  readonly start: number
-  readonly end: number
-  readonly isLast: boolean
-}
-
-export class ClientSide implements FrameSink {
+export class ClientSide {
   readonly #conversation: Conversation
   readonly #judge: Judge
-  readonly #framer: Framer
-  readonly #outbox = new Outbox()
+  /** Takes the bytes of the client. */
+  readonly stream: ClientStream
+  readonly #outbox: Outbox
   readonly #batch = new Batch()
-  #queue: Piece[] = []
-  #queuedBytes = 0
-  #isWaiting = false
-  #isPaused = false
-  #isOver = false
   /** Messages of the batch under way were sent; its Sync was not. */
   #isBatchOpen = false
   /** Refused without a word to the target: its Sync is answered here. */
@@ -70,87 +51,19 @@ export class ClientSide implements FrameSink {
   constructor(conversation: Conversation, judge: Judge) {
     this.#conversation = conversation
     this.#judge = judge
-    this.#framer = new Framer(this, MAX_INSPECTED_BYTES)
-  }
-
-  /** Takes the next bytes of the client. @throws {WireError} when they are not the protocol. */
-  push(chunk: Buffer): void {
-    this.#framer.push(chunk)
-    this.#send()
-    if (this.#queuedBytes > MAX_QUEUED_BYTES || this.#conversation.target.socket.stream.writableNeedDrain) this.#pause()
+    this.stream = new ClientStream(conversation, (type, bytes, start, end) => this.#read(type, bytes, start, end))
+    this.#outbox = this.stream.outbox
   }
 
   /** The client is gone or wants to go: what is held never runs. */
   stop(reason: string): void {
-    this.#isOver = true
-    this.#queue = []
+    this.stream.stop()
     this.#judge.abandon(new Refusal('COMMAND_CANCELLED', null, `sallyport: ${reason}`))
   }
 
   /** Cancels a held command without a word to the target. False when none is held. */
   cancelHeld(): boolean {
     return this.#judge.cancel()
-  }
-
-  wantsWhole(type: number): boolean {
-    return type !== frontend.copyData
-  }
-
-  onMessage(type: number, bytes: Buffer, start: number, end: number): void {
-    this.onPiece(type, bytes, start, end, true)
-  }
-
-  onPiece(type: number, bytes: Buffer, start: number, end: number, isLast: boolean): void {
-    if (this.#isOver) return
-    if (type === frontend.terminate) this.#conversation.end('client ended the session')
-    else if (this.#isWaiting) {
-      this.#queue.push({ type, bytes, start, end, isLast })
-      this.#queuedBytes += end - start
-    } else this.#take(type, bytes, start, end)
-  }
-
-  #take(type: number, bytes: Buffer, start: number, end: number): void {
-    const wait = this.#read(type, bytes, start, end)
-    if (wait === null) return
-    this.#isWaiting = true
-    this.#send()
-    wait.then(
-      () => this.#goOn(),
-      (error: unknown) => this.#conversation.end('failed', error),
-    )
-  }
-
-  #goOn(): void {
-    this.#isWaiting = false
-    try {
-      while (!this.#isWaiting && !this.#isOver) {
-        const piece = this.#queue.shift()
-        if (piece === undefined) break
-        this.#queuedBytes -= piece.end - piece.start
-        this.#take(piece.type, piece.bytes, piece.start, piece.end)
-      }
-      this.#send()
-    } catch (error) {
-      this.#conversation.end('failed', error)
-    }
-    if (!this.#isWaiting && this.#isPaused && !this.#conversation.target.socket.stream.writableNeedDrain) this.resume()
-  }
-
-  #pause(): void {
-    if (this.#isPaused) return
-    this.#isPaused = true
-    this.#conversation.client.pause()
-  }
-
-  /** The target takes bytes again. */
-  resume(): void {
-    if (!this.#isPaused || this.#queuedBytes > MAX_QUEUED_BYTES) return
-    this.#isPaused = false
-    this.#conversation.client.resume()
-  }
-
-  #send(): void {
-    this.#outbox.flush(bytes => this.#conversation.target.socket.write(bytes))
   }
 
   /** Reads one message. A promise means: nothing more until it is settled. */
@@ -204,23 +117,19 @@ export class ClientSide implements FrameSink {
   }
 
   #query(bytes: Buffer, start: number, end: number): Promise<void> | null {
-    if (!this.#batch.isEmpty || this.#isBatchOpen) {
-      this.#refuseInBatch(
-        new Refusal(
-          'PROTOCOL_VIOLATION',
-          null,
-          'sallyport: a simple query inside an extended batch is not sent: end the batch with Sync first',
-        ),
-      )
-      return null
-    }
+    if (this.#refusesInBatch('a simple query')) return null
     let text: Buffer
     try {
       text = readQuery(bytes, start, end)
     } catch (error) {
       // The server answers the same and lives on.
       if (!(error instanceof WireError)) throw error
-      this.#refuseQuery(new Refusal('PROTOCOL_VIOLATION', null, 'sallyport: invalid message format: bytes follow the text of a query'), '')
+      refuseQuery(
+        this.#conversation,
+        this.#outbox,
+        new Refusal('PROTOCOL_VIOLATION', null, 'sallyport: invalid message format: bytes follow the text of a query'),
+        '',
+      )
       return null
     }
     const { answers } = this.#conversation
@@ -245,21 +154,12 @@ export class ClientSide implements FrameSink {
         this.#outbox.put(bytes, start, end)
         this.#conversation.answers.push({ kind: 'query', running, done: 0 })
       },
-      error => this.#refuseQuery(error, text.toString('utf8')),
+      error => refuseQuery(this.#conversation, this.#outbox, error, text.toString('utf8')),
     )
   }
 
   #functionCall(bytes: Buffer, start: number, end: number): Promise<void> | null {
-    if (!this.#batch.isEmpty || this.#isBatchOpen) {
-      this.#refuseInBatch(
-        new Refusal(
-          'PROTOCOL_VIOLATION',
-          null,
-          'sallyport: a function call inside an extended batch is not sent: end the batch with Sync first',
-        ),
-      )
-      return null
-    }
+    if (this.#refusesInBatch('a function call')) return null
     const call = readFunctionCall(bytes, start, end)
     return this.#whenSettled(() => {
       const statement = this.#judge.functionCall(call)
@@ -269,7 +169,7 @@ export class ClientSide implements FrameSink {
           this.#outbox.put(bytes, start, end)
           this.#conversation.answers.push({ kind: 'call', running, done: 0 })
         },
-        error => this.#refuseQuery(error, statement.command.text),
+        error => refuseQuery(this.#conversation, this.#outbox, error, statement.command.text),
       )
     })
   }
@@ -386,23 +286,32 @@ export class ClientSide implements FrameSink {
 
   #sync(bytes: Buffer, start: number, end: number): Promise<void> | null {
     if (this.#isSkippingHere) {
-      this.#isSkippingHere = false
-      this.#batchNumber += 1
-      this.#conversation.tell(writeReady(this.#conversation.status))
+      this.#answerSync()
       return null
     }
     return this.#judgeBound(() => {
       // Refused just now, with nothing sent: this Sync is answered here as well.
       if (this.#isSkippingHere) {
-        this.#sync(bytes, start, end)
+        this.#answerSync()
         return
       }
-      this.#batch.put(syncAnswer, bytes, start, end)
-      this.#release()
-      this.#isBatchOpen = false
-      this.#conversation.isSkipping = false
-      this.#batchNumber += 1
+      this.#endBatch(bytes, start, end)
     })
+  }
+
+  /** Nothing of the batch was sent, so its Sync is answered here. */
+  #answerSync(): void {
+    this.#isSkippingHere = false
+    this.#batchNumber += 1
+    this.#conversation.tell(writeReady(this.#conversation.status))
+  }
+
+  #endBatch(bytes: Buffer, start: number, end: number): void {
+    this.#batch.put(syncAnswer, bytes, start, end)
+    this.#release()
+    this.#isBatchOpen = false
+    this.#conversation.isSkipping = false
+    this.#batchNumber += 1
   }
 
   #flush(bytes: Buffer, start: number, end: number): Promise<void> | null {
@@ -469,33 +378,15 @@ export class ClientSide implements FrameSink {
     return null
   }
 
-  #admit(
-    wanted: Wanted,
-    pass: (running: readonly Running[]) => Promise<void> | null | void,
-    refuse: (error: SallyportError) => void,
-  ): Promise<void> | null {
-    let verdict: readonly Running[] | Promise<readonly Running[]>
-    try {
-      verdict = this.#judge.admit(wanted)
-    } catch (error) {
-      refuse(refusalOf(error))
-      return null
-    }
-    const go = (running: readonly Running[]): Promise<void> | null => {
-      if (running.some(({ statement }) => statement !== null && mayCopyIn(statement))) this.#mayBeCopying = true
-      return pass(running) ?? null
-    }
-    if (!(verdict instanceof Promise)) return go(verdict)
-    return verdict.then(
-      running => {
-        if (!this.#isOver && !this.#conversation.isSkipping) return go(running) ?? undefined
-        for (const { run } of running) run.fail('25P02', 'not sent: its batch had failed while it was held')
-        return undefined
+  #admit(wanted: Wanted, pass: Pass, refuse: (error: SallyportError) => void): Promise<void> | null {
+    return admitThen(this.#judge, wanted, {
+      pass: running => {
+        if (running.some(({ statement }) => statement !== null && mayCopyIn(statement))) this.#mayBeCopying = true
+        return pass(running)
       },
-      (error: unknown) => {
-        if (!this.#isOver && !this.#conversation.isSkipping) refuse(refusalOf(error))
-      },
-    )
+      refuse,
+      isTooLate: () => this.stream.isOver || this.#conversation.isSkipping,
+    })
   }
 
   /** The target failed what was sent of this batch. */
@@ -509,10 +400,7 @@ export class ClientSide implements FrameSink {
   }
 
   #dropBatch(mark: BatchMark): void {
-    for (const answer of this.#batch.cut(mark, this.#conversation.names)) {
-      if (answer.kind !== 'execute') continue
-      for (const { run } of answer.running) run.fail('25P02', 'not sent: its batch failed')
-    }
+    failRuns(this.#batch.cut(mark, this.#conversation.names), 'not sent: its batch failed')
   }
 
   /** Waits while an earlier statement may still change what this one means, then learns what has changed. */
@@ -531,22 +419,11 @@ export class ClientSide implements FrameSink {
   }
 
   async #drained(): Promise<void> {
-    this.#send()
+    this.stream.send()
     if (this.#conversation.answers.isEmpty) return
     await new Promise<void>(resolve => {
       this.#conversation.onDrained = resolve
     })
-  }
-
-  #refuseQuery(error: SallyportError, text: string): void {
-    const { answers, status, session } = this.#conversation
-    const bytes = writeError(refusalFields(error, session.connection.name, text))
-    if (answers.isEmpty && status !== txStatus.open) {
-      this.#conversation.tell(Buffer.concat([bytes, writeReady(status)]))
-      return
-    }
-    answers.push({ kind: 'refusal', error: bytes, isQuery: true })
-    this.#outbox.put(refusedQuery)
   }
 
   /** Refuses a command of the batch: what stands before its own messages is sent, then a statement that fails in its place. */
@@ -564,19 +441,13 @@ export class ClientSide implements FrameSink {
     this.#conversation.isSkipping = true
   }
 
-  /** A Query inside a batch: fails, with ReadyForQuery, as the target would answer a Query that it refuses. */
-  #refuseInBatch(error: SallyportError): void {
-    this.#refuseAt(this.#batch.mark(), error, '')
-    this.#sync(syncMessage, 0, syncMessage.length)
+  /** A Query inside a batch without Sync: fails, with ReadyForQuery, as the target would answer a Query that it refuses. */
+  #refusesInBatch(what: string): boolean {
+    if (this.#batch.isEmpty && !this.#isBatchOpen) return false
+    const words = `sallyport: ${what} inside an extended batch is not sent: end the batch with Sync first`
+    this.#refuseAt(this.#batch.mark(), new Refusal('PROTOCOL_VIOLATION', null, words), '')
+    if (this.#isSkippingHere) this.#answerSync()
+    else this.#endBatch(syncMessage, 0, syncMessage.length)
+    return true
   }
-}
-
-function textOf(wanted: Pick<Wanted, 'statements'>): string {
-  return wanted.statements.map(statement => statement.command.text).join('; ')
-}
-
-/** Only a refusal is told to the client as one; anything else ends the session. */
-function refusalOf(error: unknown): SallyportError {
-  if (error instanceof SallyportError && error.code !== 'RECORDING_FAILED' && error.code !== 'INTERNAL') return error
-  throw error
 }

@@ -52,7 +52,7 @@ export interface PostgresEngineOptions {
 type Client = Extract<Arrival, { kind: 'client' }>
 
 /** The engine of all PostgreSQL connections of this gateway. */
-export function createPostgresEngine(options: PostgresEngineOptions): Engine {
+export function createPostgresEngine(options: PostgresEngineOptions = {}): Engine {
   const cache = new StatementCache()
   const read: ReadSql = options.read ?? ((text, context) => cache.read(text, context))
   const loadCatalog = options.loadCatalog ?? takeCatalog

@@ -110,7 +110,7 @@ export class Relay {
     client.on('end', () => this.end('client closed the connection'))
     client.on('close', () => this.end('client closed the connection'))
     client.on('drain', () => this.#targetSide.resume())
-    target.socket.stream.on('drain', () => this.#clientSide.resume())
+    target.socket.stream.on('drain', () => this.#clientSide.stream.resume())
     try {
       if (signal.aborted) shutDown()
       if (client.destroyed) this.end('client closed the connection')
@@ -180,7 +180,7 @@ export class Relay {
 
   #fromClient(chunk: Buffer): void {
     try {
-      this.#clientSide.push(chunk)
+      this.#clientSide.stream.push(chunk)
     } catch (error) {
       this.end('protocol violation of the client', error)
     }

@@ -48,7 +48,7 @@ export class TargetSide implements FrameSink {
       for (const message of this.#told) this.#outbox.put(message)
       this.#told = []
     }
-    this.#outbox.flush(this.#conversation.toClient)
+    this.#outbox.flush(bytes => this.#conversation.toClient(bytes))
     if (this.#isBehind) this.#catchUp()
     else if (client.writableLength > MAX_WAITING_BYTES) this.#pause()
     return client.writableLength === 0

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { message } from '../../../gateway/wire/postgres/message-writer.ts'
 import { frontend } from '../../../gateway/wire/postgres/message-type.ts'
-import { flushMessage, syncMessage, writeBind, writeCopyFail, writeExecute, writeParse, writeQuery } from '../../../gateway/wire/postgres/frontend-writer.ts'
+import {
+  flushMessage,
+  syncMessage,
+  writeBind,
+  writeCopyFail,
+  writeExecute,
+  writeParse,
+  writeQuery,
+} from '../../../gateway/wire/postgres/frontend-writer.ts'
 import { startPostgres } from '../../../world/postgres/server.ts'
 import type { PostgresServer } from '../../../world/postgres/server.ts'
 import { gatewayThat } from './gateway-that.ts'
@@ -79,7 +87,10 @@ describe('COPY', () => {
   it('works in the extended protocol, with the Sync that the server ignores', () =>
     session('3', async client => {
       client.send(writeParse('', copyIn), writeBind('', ''), writeExecute(''), syncMessage)
-      assert.deepEqual((await client.until('G')).map(({ type }) => type), ['1', '2', 'G'])
+      assert.deepEqual(
+        (await client.until('G')).map(({ type }) => type),
+        ['1', '2', 'G'],
+      )
       client.send(line('3\n'), flushMessage, copyDone, syncMessage)
       assert.equal(await client.answer(), 'C(COPY 1) Z(I)')
       client.send(writeQuery('SELECT 1'))

@@ -17,7 +17,13 @@ import { dba, identity, noMasks, policyThat, run } from '../../session/samples.t
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
 
 export interface GatewaySettings {
-  readonly target: { readonly port: number; readonly user: string; readonly password: string; readonly database: string; readonly host?: string }
+  readonly target: {
+    readonly port: number
+    readonly user: string
+    readonly password: string
+    readonly database: string
+    readonly host?: string
+  }
   /** Left out: everything is allowed. */
   readonly decide?: (command: SqlCommand) => 'allow' | 'deny' | 'ask'
   readonly masker?: Masker
@@ -45,7 +51,14 @@ export class People implements ApprovalDesk {
   #wake: () => void = () => {}
 
   ask(request: ApprovalRequest, progress: ApprovalProgress, signal: AbortSignal): Promise<Verdict> {
-    const hold = { code: 'ABCD-2345', rule: request.rule, because: null, approvers: 'dba', until: new Date(Date.UTC(2030, 0, 1)), where: 'https://pr.example/1' }
+    const hold = {
+      code: 'ABCD-2345',
+      rule: request.rule,
+      because: null,
+      approvers: 'dba',
+      until: new Date(Date.UTC(2030, 0, 1)),
+      where: 'https://pr.example/1',
+    }
     return new Promise(resolve => {
       progress.onHeld(hold, 'sha256:00')
       progress.onPosted(hold, 'sha256:00')
@@ -72,8 +85,17 @@ export class People implements ApprovalDesk {
   }
 }
 
-export const approved: Verdict = { outcome: 'approved', by: [{ id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }], at: new Date() }
-export const rejected: Verdict = { outcome: 'rejected', by: { id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }, at: new Date(), reason: 'not today' }
+export const approved: Verdict = {
+  outcome: 'approved',
+  by: [{ id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }],
+  at: new Date(),
+}
+export const rejected: Verdict = {
+  outcome: 'rejected',
+  by: { id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() },
+  at: new Date(),
+  reason: 'not today',
+}
 export const expired: Verdict = { outcome: 'expired', at: new Date(), reason: 'nobody answered' }
 
 export async function gatewayThat(settings: GatewaySettings): Promise<TestGateway> {
@@ -104,7 +126,14 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     recorder,
     approvals: people,
     leases: {
-      borrow: async () => ({ username: target.user, kind: 'password', secret: new Secret(target.password), certificate: null, expiresAt: null, receipt: 'env://X' }),
+      borrow: async () => ({
+        username: target.user,
+        kind: 'password',
+        secret: new Secret(target.password),
+        certificate: null,
+        expiresAt: null,
+        receipt: 'env://X',
+      }),
     },
     clock: systemClock,
     keptRows: 100,
@@ -124,7 +153,15 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     ticket,
     recorder,
     people,
-    env: { PGHOST: '127.0.0.1', PGPORT: `${port}`, PGUSER: 'anybody', PGPASSWORD: ticket, PGDATABASE: target.database, PGSSLMODE: 'disable', PGCONNECT_TIMEOUT: '10' },
+    env: {
+      PGHOST: '127.0.0.1',
+      PGPORT: `${port}`,
+      PGUSER: 'anybody',
+      PGPASSWORD: ticket,
+      PGDATABASE: target.database,
+      PGSSLMODE: 'disable',
+      PGCONNECT_TIMEOUT: '10',
+    },
     login: { port, password: ticket, database: target.database },
     texts: () => recorder.of('command').map(({ text }) => text),
     async stop() {

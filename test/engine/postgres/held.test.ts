@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { once } from 'node:events'
-import { writeBind, writeExecute, writeParse, writeQuery, syncMessage, terminateMessage } from '../../../gateway/wire/postgres/frontend-writer.ts'
+import {
+  writeBind,
+  writeExecute,
+  writeParse,
+  writeQuery,
+  syncMessage,
+  terminateMessage,
+} from '../../../gateway/wire/postgres/frontend-writer.ts'
 import { writeCancelRequest } from '../../../gateway/wire/postgres/startup.ts'
 import { startPostgres } from '../../../world/postgres/server.ts'
 import type { PostgresServer } from '../../../world/postgres/server.ts'
@@ -71,12 +78,18 @@ describe('a held statement', () => {
     session(async client => {
       client.send(
         writeQuery('SELECT 1'),
-        writeParse('', 'DELETE FROM t WHERE id = $1'), writeBind('', '', [Buffer.from('99')]), writeExecute(''), syncMessage,
+        writeParse('', 'DELETE FROM t WHERE id = $1'),
+        writeBind('', '', [Buffer.from('99')]),
+        writeExecute(''),
+        syncMessage,
         writeQuery('SELECT 2'),
       )
       assert.equal(await client.answer(), 'T D(1) C(SELECT 1) Z(I)')
       const { request, answer } = await gateway.people.request(1)
-      assert.deepEqual(request.commands.map(command => command.protocol === 'postgres' && command.values), [['99']])
+      assert.deepEqual(
+        request.commands.map(command => command.protocol === 'postgres' && command.values),
+        [['99']],
+      )
       assert.deepEqual(gateway.texts(), ['SELECT 1', 'DELETE FROM t WHERE id = $1'])
       answer(approved)
       assert.equal(await client.answer(), '1 2 C(DELETE 0) Z(I)')
@@ -146,7 +159,10 @@ describe('a held statement', () => {
       const { signal } = await gateway.people.request(1)
       await server.query(database, `SELECT pg_terminate_backend(${pid})`)
       const rest = await client.rest()
-      assert.deepEqual(rest.filter(({ type }) => type === 'E').map(message => shortOf(message)), ['E(57P01)'])
+      assert.deepEqual(
+        rest.filter(({ type }) => type === 'E').map(message => shortOf(message)),
+        ['E(57P01)'],
+      )
       assert.equal(signal.aborted, true)
     }))
 

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -103,18 +102,21 @@ describe('a client at the door', () => {
     const good = tls.connect({ host: '127.0.0.1', port: secure.port, ca: certificates.ca, ALPNProtocols: ['postgresql'] })
     await once(good, 'secureConnect')
     assert.equal(good.alpnProtocol, 'postgresql')
-    const client = new RawClient(good as unknown as net.Socket)
+    const client = new RawClient(good)
     await client.start(secure.login)
     client.send(writeQuery('SELECT 1'))
     assert.equal(await client.answer(), 'T D(1) C(SELECT 1) Z(I)')
     client.close()
     const unnamed = tls.connect({ host: '127.0.0.1', port: secure.port, ca: certificates.ca })
-    const messages = new RawClient(unnamed as unknown as net.Socket)
+    const messages = new RawClient(unnamed)
     assert.deepEqual(await messages.rest(), [])
   })
 
   it('gets a key of its own: 4 bytes in 3.0, 32 in 3.2', async () => {
-    for (const [version, length] of [[version30, 4], [version32, 32]] as const) {
+    for (const [version, length] of [
+      [version30, 4],
+      [version32, 32],
+    ] as const) {
       const client = await RawClient.logIn({ ...gateway.login, version })
       assert.equal(client.key?.key.length, length)
       client.close()
@@ -123,7 +125,15 @@ describe('a client at the door', () => {
 
   it('is told the newest version and which options nobody knows', async () => {
     const client = await RawClient.connect(gateway.port)
-    client.send(writeStartup((3 << 16) | 9999, new Map([['user', 'x'], ['_pq_.grease', 'y']])))
+    client.send(
+      writeStartup(
+        (3 << 16) | 9999,
+        new Map([
+          ['user', 'x'],
+          ['_pq_.grease', 'y'],
+        ]),
+      ),
+    )
     const negotiate = await client.next()
     assert.equal(negotiate.type, 'v')
     assert.equal(negotiate.bytes.readInt32BE(5), version32)
@@ -132,7 +142,10 @@ describe('a client at the door', () => {
   })
 
   it('may set what only its session feels', async () => {
-    assert.equal(await refusal({ search_path: 'x', application_name: 'app', options: '-c statement_timeout=1000 --work-mem=64MB -cTimeZone=UTC' }), 'let in')
+    assert.equal(
+      await refusal({ search_path: 'x', application_name: 'app', options: '-c statement_timeout=1000 --work-mem=64MB -cTimeZone=UTC' }),
+      'let in',
+    )
   })
 
   for (const [name, parameters] of [

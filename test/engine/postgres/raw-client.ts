@@ -142,7 +142,10 @@ export class RawClient {
 }
 
 export function shortOf({ type, bytes }: Message): string {
-  if (type === 'D') return `D(${readDataRow(bytes, 0, bytes.length).map(cell => cell?.toString() ?? 'null').join(',')})`
+  if (type === 'D')
+    return `D(${readDataRow(bytes, 0, bytes.length)
+      .map(cell => cell?.toString() ?? 'null')
+      .join(',')})`
   if (type === 'C') return `C(${bytes.toString('utf8', 5, bytes.length - 1)})`
   if (type === 'E') return `E(${fieldsOf(bytes).get('C') ?? ''})`
   if (type === 'Z') return `Z(${String.fromCharCode(bytes.readUInt8(5))})`

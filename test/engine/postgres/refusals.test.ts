@@ -91,7 +91,13 @@ describe('a refused statement', () => {
 
   it('keeps its savepoint usable', () =>
     session(async client => {
-      client.send(writeQuery('BEGIN'), writeQuery('SAVEPOINT a'), writeQuery('DELETE FROM t'), writeQuery('ROLLBACK TO a'), writeQuery('SELECT 1'))
+      client.send(
+        writeQuery('BEGIN'),
+        writeQuery('SAVEPOINT a'),
+        writeQuery('DELETE FROM t'),
+        writeQuery('ROLLBACK TO a'),
+        writeQuery('SELECT 1'),
+      )
       assert.equal(await client.answer(), 'C(BEGIN) Z(T)')
       assert.equal(await client.answer(), 'C(SAVEPOINT) Z(T)')
       assert.equal(await client.answer(), 'E(42501) Z(E)')
@@ -136,9 +142,15 @@ describe('a refused statement', () => {
   it('is found in every batch of a pipeline in one packet', () =>
     session(async client => {
       client.send(
-        writeParse('', 'SELECT 1'), ...run, syncMessage,
-        denied, ...run, syncMessage,
-        writeParse('', 'SELECT 2'), ...run, syncMessage,
+        writeParse('', 'SELECT 1'),
+        ...run,
+        syncMessage,
+        denied,
+        ...run,
+        syncMessage,
+        writeParse('', 'SELECT 2'),
+        ...run,
+        syncMessage,
       )
       assert.equal(await client.answer(), '1 2 D(1) C(SELECT 1) Z(I)')
       assert.equal(await client.answer(), 'E(42501) Z(I)')
@@ -224,9 +236,12 @@ describe('a refused statement', () => {
       client.send(writeQuery('PREPARE x AS SELECT 1'))
       await client.until('Z')
       client.send(
-        writeParse('', 'DEALLOCATE x'), ...run,
-        writeParse('', 'PREPARE x AS DELETE FROM t'), ...run,
-        writeParse('', 'EXECUTE x'), ...run,
+        writeParse('', 'DEALLOCATE x'),
+        ...run,
+        writeParse('', 'PREPARE x AS DELETE FROM t'),
+        ...run,
+        writeParse('', 'EXECUTE x'),
+        ...run,
         syncMessage,
       )
       assert.match(await client.answer(), /E\(42501\) Z\(I\)$/)
@@ -236,7 +251,10 @@ describe('a refused statement', () => {
     session(async client => {
       client.send(
         writeQuery('BEGIN'),
-        writeParse('', 'SELECT * FROM generate_series(1,3)'), writeBind('p', ''), writeExecute('p', 2), syncMessage,
+        writeParse('', 'SELECT * FROM generate_series(1,3)'),
+        writeBind('p', ''),
+        writeExecute('p', 2),
+        syncMessage,
       )
       assert.equal(await client.answer(), 'C(BEGIN) Z(T)')
       assert.equal(await client.answer(), '1 2 D(1) D(2) s Z(T)')
@@ -283,7 +301,10 @@ describe('a refused statement', () => {
       const insert = gateway.recorder.of('command').findLast(({ text }) => text.includes('VALUES (9)'))
       const error = gateway.recorder.of('error').find(({ command }) => command === insert?.command)
       assert.equal(error?.code, '25P02')
-      assert.equal(gateway.recorder.of('result').some(({ command }) => command === insert?.command), false)
+      assert.equal(
+        gateway.recorder.of('result').some(({ command }) => command === insert?.command),
+        false,
+      )
     }))
 
   it('keeps an empty query what it is', () =>
@@ -296,7 +317,14 @@ describe('a refused statement', () => {
 
   it('follows a table made in the same transaction', () =>
     session(async client => {
-      client.send(writeQuery('BEGIN'), writeQuery('CREATE TABLE fresh(a int)'), writeQuery('INSERT INTO fresh VALUES (1)'), writeQuery('SELECT * FROM fresh'), writeQuery('ROLLBACK'), writeQuery('SELECT * FROM fresh'))
+      client.send(
+        writeQuery('BEGIN'),
+        writeQuery('CREATE TABLE fresh(a int)'),
+        writeQuery('INSERT INTO fresh VALUES (1)'),
+        writeQuery('SELECT * FROM fresh'),
+        writeQuery('ROLLBACK'),
+        writeQuery('SELECT * FROM fresh'),
+      )
       assert.equal(await client.answer(), 'C(BEGIN) Z(T)')
       assert.equal(await client.answer(), 'C(CREATE TABLE) Z(T)')
       assert.equal(await client.answer(), 'C(INSERT 0 1) Z(T)')
@@ -304,6 +332,9 @@ describe('a refused statement', () => {
       assert.equal(await client.answer(), 'C(ROLLBACK) Z(I)')
       assert.equal(await client.answer(), 'E(42P01) Z(I)')
       const reads = gateway.recorder.of('command').filter(({ text }) => text === 'INSERT INTO fresh VALUES (1)')
-      assert.deepEqual(reads.map(({ certainty }) => certainty), ['parsed'])
+      assert.deepEqual(
+        reads.map(({ certainty }) => certainty),
+        ['parsed'],
+      )
     }))
 })

@@ -71,7 +71,10 @@ describe('a target with TLS', () => {
 
   it('is not spoken to when its authority is another', async () => {
     const other = makeCertificates(['127.0.0.1']).ca
-    assert.match(await through({ target: target(), tls: { mode: 'verify-full', ca: other } }), /^08006 sallyport: TLS with orders-db failed/)
+    assert.match(
+      await through({ target: target(), tls: { mode: 'verify-full', ca: other } }),
+      /^08006 sallyport: TLS with orders-db failed/,
+    )
     assert.match(await through({ target: target(), tls: { mode: 'verify-ca', ca: null } }), /^08006 sallyport: TLS with orders-db failed/)
   })
 
@@ -81,12 +84,12 @@ describe('a target with TLS', () => {
   })
 })
 
-describe('a target', () => {
-  const target = (port: number): GatewaySettings['target'] => ({ port, user: 'ci', password: secretPassword, database: 'x' })
+const at = (port: number): GatewaySettings['target'] => ({ port, user: 'ci', password: secretPassword, database: 'x' })
 
+describe('a target', () => {
   it('that refuses the password answers with its own SQLSTATE', async () => {
     const server = await startPostgres()
-    const answer = await through({ target: { ...target(server.port), user: 'postgres', database: 'postgres' } })
+    const answer = await through({ target: { ...at(server.port), user: 'postgres', database: 'postgres' } })
     assert.match(answer, /^28P01 sallyport: the database refused the gateway's login on orders-db: password authentication failed/)
     await server.stop()
   })
@@ -96,54 +99,64 @@ describe('a target', () => {
     await once(server, 'listening')
     const { port } = server.address() as net.AddressInfo
     server.close()
-    assert.match(await through({ target: target(port) }), /^08006 sallyport: cannot reach 127\.0\.0\.1:\d+ for orders-db: ECONNREFUSED$/)
+    assert.match(await through({ target: at(port) }), /^08006 sallyport: cannot reach 127\.0\.0\.1:\d+ for orders-db: ECONNREFUSED$/)
   })
 
   it('that says nothing is 08006 in time', async () => {
     const silent = net.createServer(socket => socket.on('error', () => {})).listen(0, '127.0.0.1')
     await once(silent, 'listening')
     const { port } = silent.address() as net.AddressInfo
-    assert.match(await through({ target: target(port), engine: { targetTimeoutMs: 200 } }), /^08006 sallyport: /)
+    assert.match(await through({ target: at(port), engine: { targetTimeoutMs: 200 } }), /^08006 sallyport: /)
     silent.close()
   })
 
   it('that has no TLS is not sent anything when TLS is asked for', async () => {
     const fake = await fakeServer([Buffer.from('N')])
-    assert.match(await through({ target: target(fake.port), tls: { mode: 'require', ca: null } }), /^08006 sallyport: orders-db does not offer TLS/)
+    assert.match(
+      await through({ target: at(fake.port), tls: { mode: 'require', ca: null } }),
+      /^08006 sallyport: orders-db does not offer TLS/,
+    )
     assert.equal(fake.received.length, 1)
     fake.close()
   })
 
   it('that asks for the password in plain text does not get it', async () => {
     const fake = await fakeServer([message(0x52, [int32(3)])])
-    assert.match(await through({ target: target(fake.port) }), /^28000 sallyport: orders-db asks for a cleartext password without TLS/)
+    assert.match(await through({ target: at(fake.port) }), /^28000 sallyport: orders-db asks for a cleartext password without TLS/)
     assert.equal(Buffer.concat(fake.received).includes(secretPassword), false)
     fake.close()
   })
 
   it('that skips its proof is not believed', async () => {
     const fake = await fakeServer([writeSasl(['SCRAM-SHA-256']), authenticationOk])
-    assert.match(await through({ target: target(fake.port) }), /^08P01 sallyport: orders-db did not speak PostgreSQL/)
+    assert.match(await through({ target: at(fake.port) }), /^08P01 sallyport: orders-db did not speak PostgreSQL/)
     fake.close()
   })
 
   it('that speaks something else, or claims an impossible length, is refused', async () => {
-    for (const answer of [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), Buffer.from([0x52, 0x7f, 0xff, 0xff, 0xff]), Buffer.from([0x52, 0, 0, 0, 1])]) {
+    for (const answer of [
+      Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      Buffer.from([0x52, 0x7f, 0xff, 0xff, 0xff]),
+      Buffer.from([0x52, 0, 0, 0, 1]),
+    ]) {
       const fake = await fakeServer([answer])
-      assert.match(await through({ target: target(fake.port) }), /^08P01 sallyport: /)
+      assert.match(await through({ target: at(fake.port) }), /^08P01 sallyport: /)
       fake.close()
     }
   })
 
   it('that ends the login passes its reason on', async () => {
     const fake = await fakeServer([writeError({ severity: 'FATAL', sqlState: '53300', message: 'too many connections' })])
-    assert.match(await through({ target: target(fake.port) }), /^53300 sallyport: .*too many connections/)
+    assert.match(await through({ target: at(fake.port) }), /^53300 sallyport: .*too many connections/)
     fake.close()
   })
 
   it('may ask for md5 on loopback', async () => {
     const server = await startPostgres({ auth: 'md5', settings: { password_encryption: 'md5' } })
-    assert.match(await through({ target: { port: server.port, user: server.user, password: server.password, database: 'postgres' } }), /^T D\(/)
+    assert.match(
+      await through({ target: { port: server.port, user: server.user, password: server.password, database: 'postgres' } }),
+      /^T D\(/,
+    )
     await server.stop()
   })
 })
