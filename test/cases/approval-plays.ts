@@ -79,7 +79,7 @@ export const plays: Readonly<Record<string, Play>> = {
       const reason = await stage.refused(dana)
       if (reason !== 'no_longer_approver') throw new Error(reason)
     },
-    { group: { users: [], teams: ['acme/dba'], timeoutMs: 15_000 } },
+    { group: { users: [], teams: ['acme/dba'], timeoutMs: 20_000 } },
   ),
   'APR-022': async () => {
     const before = await Stage.open()
@@ -114,7 +114,7 @@ export const plays: Readonly<Record<string, Play>> = {
     stage.shop.pull.headSha = 'f'.repeat(40)
     stage.say(stage.shop.people.dana, approve)
   }),
-  'APR-034': onStage({ group: { timeoutMs: 10_000 } }, async stage => {
+  'APR-034': onStage({ group: { timeoutMs: 15_000 } }, async stage => {
     const waiting = await stage.ask()
     const outcome = await waiting.outcome
     stage.say(stage.shop.people.dana, waiting.approve)
@@ -131,7 +131,7 @@ export const plays: Readonly<Record<string, Play>> = {
       stage.say(stage.shop.people.dana, approve)
       stage.shop.github.faults.outage = 'unavailable'
     },
-    { group: { timeoutMs: 10_000 } },
+    { group: { timeoutMs: 15_000 } },
   ),
   'APR-036': async () => {
     const both = await Promise.all([releasesUnder(600_000), releasesUnder(-600_000)])

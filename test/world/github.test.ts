@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { DefaultArtifactClient } from '@actions/artifact'
 import { Octokit } from '@octokit/rest'
-import { GitHubDescription } from '../../world/github/description.ts'
+import { githubDescription } from '../../world/github/description.ts'
 import { renderMarkdown } from '../../world/github/markdown.ts'
 import { startShop, type Shop } from '../../world/github/shop.ts'
 
@@ -51,13 +51,13 @@ describe('the stand-in of GitHub', () => {
     await assert.rejects(mona.rest.users.getByUsername({ username: 'nobody' }), { status: 404 })
     await assert.rejects(mona.rest.issues.createComment({ ...pull, body: ' ' }), { status: 422 })
     assert.deepEqual(shop.github.drift, [])
-    const called = new Set(new GitHubDescription().operations)
+    const called = new Set(githubDescription().operations)
     assert.equal(called.size, 15)
     assert.ok(world.comment(comment.id))
   })
 
   it('would notice if it drifted from the description', () => {
-    const description = new GitHubDescription()
+    const description = githubDescription()
     assert.match(description.source, /^@octokit\/openapi \d+\.\d+\.\d+/)
     assert.notDeepEqual(description.faultsOf('GET /users/{username}', 200, { login: 'dana' }), [])
     assert.notDeepEqual(description.faultsOf('GET /no/such', 200, {}), [])

@@ -8,7 +8,15 @@ interface Description {
   readonly schemas: Readonly<Record<string, Readonly<Record<string, object>>>>
 }
 
-export class GitHubDescription {
+let loaded: GitHubDescription | null = null
+
+/** The description, read and compiled once for all stand-ins of this process. */
+export function githubDescription(): GitHubDescription {
+  loaded ??= new GitHubDescription()
+  return loaded
+}
+
+class GitHubDescription {
   readonly source: string
   readonly #schemas: Description['schemas']
   readonly #compiled = new Map<string, ValidateFunction>()

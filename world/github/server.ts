@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Artifacts } from './artifacts.ts'
-import { GitHubDescription } from './description.ts'
+import { githubDescription } from './description.ts'
 import { commentsHtml, pageHeaders, pullPage } from './page.ts'
 import { answerRest, type ApiAnswer } from './rest.ts'
 import { idOfNode, iso, Shapes } from './shapes.ts'
@@ -44,7 +44,7 @@ export async function startGitHub(options: GitHubOptions = {}): Promise<GitHub> 
   const artifacts = new Artifacts()
   const requests: SeenRequest[] = []
   const drift: string[] = []
-  const description = options.checked === true ? new GitHubDescription() : null
+  const description = options.checked === true ? githubDescription() : null
   const pageSecret = randomBytes(16).toString('hex')
   let shapes: Shapes | null = null
   const server = http.createServer((request, response) => {
