@@ -19,6 +19,7 @@ interface Case {
   readonly flag: boolean
   readonly note: string
   readonly pre?: readonly string[]
+  readonly setup?: readonly string[]
   readonly schema_sql?: string
 }
 
@@ -74,7 +75,8 @@ describe('bypass cases, as read', () => {
   for (const one of [...given, ...own]) {
     it(`${one.flag ? 'stops' : 'lets through'} ${one.id} ${one.note || one.sql.slice(0, 80)}`, async () => {
       const text = one.sql_hex === undefined ? Buffer.from(one.sql) : Buffer.from(one.sql_hex, 'hex')
-      const known = one.pre === undefined ? catalog : await catalogAfter(one.pre)
+      const earlier = one.setup ?? one.pre ?? []
+      const known = earlier.length === 0 ? catalog : await catalogAfter(earlier)
       const statements = readSql(text, contextOf(known))
       assert.equal(
         isStopped(statements),
