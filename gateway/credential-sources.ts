@@ -18,7 +18,7 @@ export interface CredentialSources {
   readonly close: (signal: AbortSignal) => Promise<readonly string[]>
 }
 
-/** Variables a credential program may see; nothing of the job's own choosing. */
+/** Variables a credential program may see under `exec`. In a job none: an earlier step could have set them, PATH above all. */
 const PROGRAM_VARIABLES = ['PATH', 'HOME', 'LANG', 'TZ']
 
 /** Makes one adapter per entry; nothing is fetched yet. */
@@ -32,7 +32,7 @@ export function openSources(run: RunPolicy, launch: LaunchRequest, http: Http, c
   }
   const env = createEnvSource(launch.environment)
   const file = createFileSource({ refuseReadableByAll: launch.isolation === 'user' })
-  const exec = createExecSource({ commands, environment: pick(launch.environment, PROGRAM_VARIABLES) })
+  const exec = createExecSource({ commands, environment: launch.watchPid === null ? pick(launch.environment, PROGRAM_VARIABLES) : {} })
   const find = (ref: CredentialRef): CredentialSource | null => {
     switch (ref.scheme) {
       case 'env':
