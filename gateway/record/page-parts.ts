@@ -16,6 +16,11 @@ export function pagePart(name: string, packed: string): string {
   return `${partHead(name)}${packed}\n${PART_TAIL}`
 }
 
+/** How a page starts that a gateway signed: without its signature at the end it is not whole. */
+export function pageStart(isSigned: boolean): string {
+  return `<!doctype html>\n<html lang="en"${isSigned ? ' data-signed' : ''}>\n`
+}
+
 export function pageSignature(note: string): string {
   return `${SIGNATURE_HEAD}${note}${PART_TAIL}`
 }

@@ -4,12 +4,14 @@ import { readFile, stat } from 'node:fs/promises'
 import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { EVENTS_FILE, isRecordingFile } from './layout.ts'
-import { readParts, readSignature } from './page-parts.ts'
+import { pageStart, readParts, readSignature } from './page-parts.ts'
 import { damaged, notARecording } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
 
 /** A page is read whole; what is larger is not written as a page. */
 const MAX_PAGE_BYTES = 64 * 1024 * 1024
+
+const START_BYTES = 64
 
 export async function openPage(file: string): Promise<RecordingSource> {
   if ((await stat(file)).size > MAX_PAGE_BYTES) throw damaged(file, `a replay page has at most ${MAX_PAGE_BYTES} bytes`)
@@ -30,7 +32,11 @@ export async function openPage(file: string): Promise<RecordingSource> {
       pipeline(Readable.from([Buffer.from(parts.get(name) ?? '', 'base64')], { objectMode: false }), gunzip, () => {})
       return gunzip
     },
-    page: { note: signature?.note ?? null, sha256: hash('sha256', signed, 'hex') },
+    page: {
+      isSigned: page.toString('utf8', 0, START_BYTES).startsWith(pageStart(true)),
+      note: signature?.note ?? null,
+      sha256: hash('sha256', signed, 'hex'),
+    },
     close: () => Promise.resolve(),
   }
 }

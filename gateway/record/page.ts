@@ -8,7 +8,7 @@ import { createGzip } from 'node:zlib'
 import type { RunCounts } from '../core/events.ts'
 import { html } from './html.ts'
 import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE } from './layout.ts'
-import { pageNoteText, pagePart, pageSignature } from './page-parts.ts'
+import { pageNoteText, pagePart, pageSignature, pageStart } from './page-parts.ts'
 import { PageStory } from './page-story.ts'
 import type { PageEntry } from './page-story.ts'
 import { readEvents } from './read-events.ts'
@@ -46,7 +46,10 @@ export async function renderPage(source: PageSource, signer: NoteSigner | null, 
   const names = [EVENTS_FILE, CHECKPOINT_FILE, CHECKPOINTS_FILE].filter(name => isWhole && source.names.includes(name))
   const parts: string[] = []
   for (const name of names) parts.push(pagePart(name, await packed(source.read(name))))
-  const page = Buffer.from(`${head(story)}${body(story, ending ?? endingOf(story), isWhole)}${parts.join('')}${script()}`, 'utf8')
+  const page = Buffer.from(
+    `${head(story, signer !== null)}${body(story, ending ?? endingOf(story), isWhole)}${parts.join('')}${script()}`,
+    'utf8',
+  )
   if (signer === null) return page
   return Buffer.concat([page, Buffer.from(pageSignature(signNote(pageNoteText(hash('sha256', page, 'hex')), signer)), 'utf8')])
 }
@@ -84,12 +87,10 @@ async function packed(bytes: AsyncIterable<Buffer>): Promise<string> {
   return (await whole).toString('base64')
 }
 
-function head(story: PageStory): string {
+function head(story: PageStory, isSigned: boolean): string {
   const style = text(viewerStyle)
   const policy = `default-src 'none'; script-src '${digest(text(viewerScript))}'; style-src '${digest(style)}'; base-uri 'none'; form-action 'none'`
-  return `<!doctype html>
-<html lang="en">
-<head>
+  return `${pageStart(isSigned)}<head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width">

@@ -14,8 +14,8 @@ export interface RecordingSource {
   sizeOf(name: string): number
   /** The file's bytes; fails where the container is damaged. */
   read(name: string): AsyncIterable<Buffer>
-  /** Where a page signs itself: what was signed, and how; null elsewhere. */
-  readonly page: { readonly note: string | null; readonly sha256: string } | null
+  /** Where a page signs itself: whether it says it is signed, how, and over what; null elsewhere. */
+  readonly page: { readonly isSigned: boolean; readonly note: string | null; readonly sha256: string } | null
   close(): Promise<void>
 }
 

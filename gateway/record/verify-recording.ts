@@ -242,6 +242,10 @@ class Verification {
   #judgePage(verifier: NoteVerifier | null): void {
     const { page } = this.#source
     if (page === null) return
+    if (page.note === null && page.isSigned) {
+      this.#findings.tampered('the signature of the page is missing')
+      return
+    }
     if (page.note === null) {
       this.#findings.unchecked.push('what the page shows: it is not signed, only the recording inside it')
       return

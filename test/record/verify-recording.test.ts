@@ -193,7 +193,7 @@ describe('verifying a recording that was changed', () => {
   it('detects any change of a replay page: in what it shows, carries, runs, or in its signature', async () => {
     const page = good['replay.html']!
     const file = path.join(work, 'page.html')
-    for (let at = 16; at < page.length; at += 151) {
+    for (let at = 0; at < page.length; at += 149) {
       const bytes = Buffer.from(page)
       bytes[at]! ^= 1 << (at % 8)
       writeFileSync(file, bytes)
@@ -202,11 +202,25 @@ describe('verifying a recording that was changed', () => {
     }
   })
 
-  it('calls the page of a page that lost its signature not signed', async () => {
+  it('detects a page that lost its signature, in one byte of it or whole', async () => {
+    const page = good['replay.html']!
+    const start = page.lastIndexOf('<script')
+    const file = path.join(work, 'page.html')
+    writeFileSync(file, page.subarray(0, start))
+    assert.equal((await verifyRecording(file)).verdict, 'tampered')
+    for (let at = start; at < page.length; at += 1) {
+      const bytes = Buffer.from(page)
+      bytes[at]! ^= 1
+      writeFileSync(file, bytes)
+      assert.equal((await verifyRecording(file)).verdict, 'tampered', `byte ${at - start}`)
+    }
+  })
+
+  it('says of a page that was made to look unsigned that nobody signed what it shows', async () => {
     const page = good['replay.html']!.toString()
-    writeFileSync(path.join(work, 'page.html'), page.slice(0, page.lastIndexOf('<script')))
+    const unsigned = page.slice(0, page.lastIndexOf('<script')).replace(' data-signed>', '>')
+    writeFileSync(path.join(work, 'page.html'), unsigned)
     const report = await verifyRecording(path.join(work, 'page.html'))
-    assert.equal(report.verdict, 'intact')
     assert.ok(report.unchecked.some(line => line.startsWith('what the page shows')))
   })
 
