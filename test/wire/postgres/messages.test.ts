@@ -71,6 +71,8 @@ function onlyWireErrors(act: () => void): void {
   }
 }
 
+const longer = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.from('x')])
+
 describe('messages', () => {
   it('are read as they were written', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 }).filter(one => !one.includes('\0'))
@@ -133,7 +135,6 @@ describe('messages', () => {
   })
 
   it('are refused when they are longer than their fields', () => {
-    const longer = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.from('x')])
     for (const [read, sample] of [
       [frontend.readQuery, longer(samples[0]!)],
       [frontend.readParse, longer(samples[1]!)],
