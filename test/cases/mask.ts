@@ -211,12 +211,10 @@ function judged(one: MaskCase, header: CaseHeader, answers: readonly Message[]):
   }
 }
 
-/** As text, as hex, as base64: encodings that anybody reads back. */
+/** As text in any case, backwards, as hex, as base64: forms that anybody reads back. */
 export function holds(bytes: Buffer, canary: string): boolean {
-  const plain = Buffer.from(canary)
-  return (
-    bytes.includes(plain) ||
-    bytes.includes(plain.toString('hex')) ||
-    bytes.includes(plain.toString('base64').replace(/=+$/, '').slice(0, -2))
-  )
+  const text = bytes.toString('latin1').toLowerCase()
+  const plain = canary.toLowerCase()
+  const forms = [plain, Array.from(plain).toReversed().join(''), Buffer.from(canary).toString('hex')]
+  return forms.some(form => text.includes(form)) || bytes.includes(Buffer.from(canary).toString('base64').replace(/=+$/, '').slice(0, -2))
 }
