@@ -61,7 +61,7 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
 }
 
 /** `orders-db` -> `SALLYPORT_ORDERS_DB_URL`. */
-export function urlVariable(name: string): string {
+function urlVariable(name: string): string {
   return `SALLYPORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_URL`
 }
 
