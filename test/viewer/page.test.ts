@@ -154,21 +154,20 @@ if (executable !== null) {
       assert.equal(requests.length, 1)
     })
 
-    it('opens 20,000 commands, filters them, and says how many there are', async () => {
+    it('opens thousands of commands, and finds one among them', async () => {
       const dir = path.join(root, 'many')
       const { log } = logIn(dir)
       log.commit(null, [openingOf(log.key)], 'synced')
-      for (let command = 1; command <= 20_001; command += 1) {
+      for (let command = 1; command <= 3000; command += 1) {
         log.commit('s-1', commandOf(command, `SELECT abalance FROM pgbench_accounts WHERE aid = ${command}`), 'written')
         log.append('s-1', { kind: 'result', command, tag: 'SELECT 1', rows: 1, durationMs: 0.5 })
       }
       await log.seal({ reason: 'finished' })
       const { page } = await open(path.join(dir, 'replay.html'))
       await verdict(page, 'intact')
-      assert.equal(await text(page, '#count'), '20000 commands')
-      assert.match(await text(page, 'main'), /1 more commands are in the log/)
-      await page.fill('#search', 'aid = 19999')
-      assert.equal(await text(page, '#count'), '1 of 20000 commands')
+      assert.equal(await text(page, '#count'), '3000 commands')
+      await page.fill('#search', 'aid = 2999')
+      assert.equal(await text(page, '#count'), '1 of 3000 commands')
     })
   })
 }
