@@ -59,6 +59,7 @@ function sqlStateOf(code: ErrorCode): string {
   if (code === 'PROTOCOL_VIOLATION') return '08P01'
   if (code === 'TICKET_REFUSED') return '28P01'
   if (code === 'INTERNAL') return 'XX000'
+  if (code === 'GATEWAY_LOST') return '57P01'
   if (code === 'NOT_AUTHORISED') return '53300'
   if (code.startsWith('COMMAND_') || code === 'MASK_UNPROVEN') return INSUFFICIENT_PRIVILEGE
   if (unreachable.has(code)) return '08006'

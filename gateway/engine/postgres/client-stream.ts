@@ -79,8 +79,10 @@ export class ClientStream implements FrameSink {
   onPiece(type: number, bytes: Buffer, start: number, end: number): void {
     if (this.#isOver) return
     // Also when others wait before it: the client is leaving, so what is held never runs.
-    if (type === frontend.terminate) this.#conversation.end('client ended the session')
-    else if (this.#isWaiting) {
+    if (type === frontend.terminate) {
+      this.send()
+      this.#conversation.end('client ended the session')
+    } else if (this.#isWaiting) {
       this.#queue.push({ type, bytes, start, end })
       this.#queuedBytes += end - start
     } else this.#take(type, bytes, start, end)

@@ -1,0 +1,74 @@
+// pgbouncer in session mode in front of the benchmark's server: what a user would put there without a gateway.
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { once } from 'node:events'
+
+const program = '/usr/sbin/pgbouncer'
+
+export interface Bouncer {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** null where pgbouncer is not installed: the column stays empty then. */
+export async function startBouncer(target: { port: number; user: string; password: string; database: string }): Promise<Bouncer | null> {
+  if (!existsSync(program)) return null
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-bouncer-'))
+  const port = await freePort()
+  chmodSync(dir, 0o755)
+  writeFileSync(path.join(dir, 'users'), `"${target.user}" "${target.password}"\n`)
+  writeFileSync(
+    path.join(dir, 'ini'),
+    [
+      '[databases]',
+      `${target.database} = host=127.0.0.1 port=${target.port} dbname=${target.database}`,
+      '[pgbouncer]',
+      'listen_addr = 127.0.0.1',
+      `listen_port = ${port}`,
+      'auth_type = scram-sha-256',
+      `auth_file = ${path.join(dir, 'users')}`,
+      'pool_mode = session',
+      'default_pool_size = 50',
+      'unix_socket_dir =',
+      'ignore_startup_parameters = extra_float_digits',
+    ].join('\n'),
+  )
+  const child = spawn(program, ['-q', path.join(dir, 'ini')], {
+    stdio: 'ignore',
+    ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+  })
+  for (let attempt = 0; attempt < 100 && !(await isListening(port)); attempt++) await new Promise(resolve => setTimeout(resolve, 50))
+  return {
+    port,
+    async stop() {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+      rmSync(dir, { recursive: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = net.connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
