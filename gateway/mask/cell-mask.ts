@@ -3,7 +3,7 @@ import type { CellMask } from '../core/masker.ts'
 import type { MaskKind } from '../core/mask-rule.ts'
 import { redactedValue, zeroValue } from './blank-value.ts'
 import { numberTail, hashedNumber } from './number-cover.ts'
-import { keyedHash, textCover } from './text-cover.ts'
+import { keepLastBytes, keyedHash, textCover } from './text-cover.ts'
 import { typeShape } from './type-shape.ts'
 import type { TypeShape } from './type-shape.ts'
 
@@ -56,11 +56,15 @@ function isHashable(shape: TypeShape, format: Format): boolean {
 
 function varyingCell(kind: MaskKind, runKey: Buffer): (cell: Buffer, shape: TypeShape, format: Format) => Buffer | null {
   const cover = textCover(kind, runKey)
+  const hashed = keyedHash(runKey)
   return (cell, shape, format) => {
-    if (shape === 'text') return Buffer.from(cover(cell.toString('utf8')))
+    if (shape === 'text') {
+      const kept = kind.kind === 'keep-last' ? keepLastBytes(cell, kind.count) : null
+      return kept ?? Buffer.from(cover(cell.toString('utf8')))
+    }
     if (kind.kind === 'keep-last') return numberTail(cell, shape, format, kind.count)
     if (kind.kind !== 'hash') return redactedValue(shape, format)
-    const hash = keyedHash(runKey, cell)
+    const hash = hashed(cell)
     const hex = hash.toString('hex')
     if (shape === 'json' || shape === 'jsonb') return Buffer.from(`${shape === 'jsonb' && format === 1 ? '\u0001' : ''}"${hex}"`)
     if (shape === 'bytea') return format === 0 ? Buffer.from(`\\x${hex}`) : hash
