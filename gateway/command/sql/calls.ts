@@ -19,7 +19,7 @@ export function readCall(reader: SqlReader, call: Tree, as: 'call' | 'procedure'
   const schema = names.length > 1 ? (names.at(-2) ?? null) : null
   const args = treesIn(call, 'args')
   if (name === 'set_config' && reachesBuiltins(schema)) readSettingByFunction(reader, args)
-  else readNamedFunction(reader, schema, name, as === 'procedure' ? null : { count: args.length, isVariadic: isSet(call, 'func_variadic') })
+  readNamedFunction(reader, schema, name, as === 'procedure' ? null : { count: args.length, isVariadic: isSet(call, 'func_variadic') })
   reader.walkFields('FuncCall', call, ['funcname'])
 }
 
@@ -40,6 +40,9 @@ function readNamedFunction(reader: SqlReader, schema: string | null, name: strin
   }
   const candidates = (names?.functions(schema, name) ?? []).filter(one => args === null || takes(one, args))
   for (const candidate of candidates) readFunction(reader, candidate)
+  // `f('x')` makes an f of x where f is a type and no function takes exactly that.
+  if (args?.count === 1) readOwnTypes(reader, schema, name)
+  if (name === 'set_config' && reachesBuiltins(schema)) return
   if (schema === 'information_schema' && name.startsWith('_pg_')) return
   if (!reachesBuiltins(schema)) {
     if (candidates.length === 0) readUnknownName(reader, written, args)
@@ -140,13 +143,19 @@ function readTypeByName(reader: SqlReader, schema: string | null, name: string):
     if (schema !== 'pg_catalog') reading.doubts(`what the type ${name} means is not known without the catalog`)
     return builtin !== null || schema !== 'pg_catalog'
   }
-  const found = names.types(schema, name)
+  const isOwn = readOwnTypes(reader, schema, name)
+  if (builtin !== null) readCastsTo(reader, builtin)
+  return builtin !== null || isOwn
+}
+
+/** Checks of types that somebody made and that have this name, and casts to them; false when there are none. */
+function readOwnTypes(reader: SqlReader, schema: string | null, name: string): boolean {
+  const found = reader.mode === 'define' ? [] : (reader.names?.types(schema, name) ?? [])
   for (const type of found) {
     readTypeChecks(reader, type.oid)
     readCastsTo(reader, type.oid)
   }
-  if (builtin !== null) readCastsTo(reader, builtin)
-  return builtin !== null || found.length > 0
+  return found.length > 0
 }
 
 /** Casts that somebody made and that may run when a value becomes one of this type, or an element of it does. */

@@ -24,6 +24,14 @@ export function readFunction(reader: SqlReader, one: CatalogFunction): void {
   else runsUnreadable(reader, one, `is written in ${one.language}`)
 }
 
+/** Any definition calls the functions of event triggers. */
+export function readEventTriggers(reader: SqlReader): void {
+  for (const oid of reader.names?.catalog.eventTriggers ?? []) {
+    const run = reader.names?.catalog.functions.get(oid)
+    if (run !== undefined) readFunction(reader, run)
+  }
+}
+
 /**
  * True when the policy vouches for the function: by its name, or by its name and a digest of what it is (`name@sha256:…`),
  * so that a function that was replaced is no longer trusted.

@@ -16,7 +16,8 @@ export function readExecute(reader: SqlReader, fields: Tree): void {
   const { reading } = reader
   const name = stringOf(fields, 'name')
   reading.names.push({ kind: 'execute', name })
-  reader.walk(fields['params'])
+  // Arguments are computed even when the statement is only explained.
+  reader.within(reader.mode === 'define' ? 'define' : 'run', () => reader.walk(fields['params']))
   const prepared = reader.context.prepared.get(name)
   if (prepared === undefined) {
     reading.does('call')

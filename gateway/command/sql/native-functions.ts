@@ -1,5 +1,6 @@
 // Functions in C of the extensions that come with PostgreSQL: those that only compute. Only a superuser can make a function in C,
 // so library and symbol can be believed.
+import { isComputingSymbol } from './builtins.ts'
 
 /** Libraries all of whose functions only compute on their arguments. */
 const computingLibraries: ReadonlySet<string> = new Set([
@@ -31,6 +32,7 @@ const exceptions: ReadonlySet<string> = new Set(['set_limit', 'hstore_populate_r
 
 /** @param native `library:symbol` as in the catalog; `:symbol` for one that is built into the server. */
 export function isHarmlessNative(native: string, name: string): boolean {
+  if (native.startsWith(':')) return isComputingSymbol(native.slice(1))
   const library = native.slice(0, native.lastIndexOf(':'))
   return computingLibraries.has(library) && !exceptions.has(name)
 }

@@ -2,6 +2,7 @@
 // What cannot be read becomes a command with certainty `opaque`; nothing is dropped.
 import type { SqlCommand } from '../../core/command.ts'
 import { readImplicitCasts } from './calls.ts'
+import { readEventTriggers } from './functions.ts'
 import { parseSql } from './parser.ts'
 import type { RawStatement } from './parser.ts'
 import type { FoundName, PathAfter } from './reading.ts'
@@ -67,7 +68,10 @@ function readStatement(raw: RawStatement, text: string, context: SqlContext): Ou
   try {
     reader.visit(raw.kind, raw.fields)
     if (context.drift !== undefined && context.drift.doubt !== null && usesNames(reading)) reading.doubts(context.drift.doubt)
-    if (reading.certainty === 'parsed') readImplicitCasts(reader, reading.effects.has('write'))
+    // The result of a function is assigned to its type, so code that was read counts like a write.
+    if (reading.certainty === 'parsed' && usesNames(reading))
+      readImplicitCasts(reader, reading.effects.has('write') || reader.seen.size > 0)
+    if (reading.effects.has('ddl') || reading.effects.has('privilege')) readEventTriggers(reader)
   } catch (cause) {
     // Nesting that the parser could take and the call stack cannot.
     if (!(cause instanceof RangeError)) throw cause

@@ -2,7 +2,6 @@
 import { readCall } from './calls.ts'
 import { readCopy, readCreateTableAs, readExplain } from './wrapping-statements.ts'
 import { readDeallocate, readDeclare, readDiscard, readExecute, readFetch, readPrepare } from './named-statements.ts'
-import { readFunction } from './functions.ts'
 import { addResource, maintainRelation, refreshRelation, writeRelation } from './relations.ts'
 import { readSet } from './session-settings.ts'
 import type { SqlReader } from './sql-reader.ts'
@@ -82,12 +81,6 @@ function readKnown(reader: SqlReader, kind: string, fields: Tree): boolean {
   readDetails(reader, kind, fields)
   const isRun = known.expressions === 'run'
   reader.within(isRun ? reader.mode : 'define', () => readParts(reader, kind, fields))
-  if (reading.changesCatalog && reader.mode === 'run') {
-    for (const oid of reader.names?.catalog.eventTriggers ?? []) {
-      const run = reader.names?.catalog.functions.get(oid)
-      if (run !== undefined) readFunction(reader, run)
-    }
-  }
   return true
 }
 

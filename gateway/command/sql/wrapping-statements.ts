@@ -1,4 +1,5 @@
 // Statements around a query: COPY, EXPLAIN, CREATE TABLE AS.
+import { readExecute } from './named-statements.ts'
 import { addResource, readRelation, writeRelation } from './relations.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { asKind, isSet, isTree, numberOf, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
@@ -36,14 +37,26 @@ export function readExplain(reader: SqlReader, fields: Tree): void {
   if (isRun) reader.visit(node.kind, node.fields)
   // Nothing but a query is looked into by a planner.
   else if (/^(Select|Insert|Update|Delete|Merge)Stmt$/.test(node.kind)) reader.within('plan', () => reader.visit(node.kind, node.fields))
-  else readUnplanned(reader, node.kind)
+  else readPlanned(reader, node)
   reading.verb = isRun ? 'explain analyze' : 'explain'
   reading.does('read')
 }
 
-/** EXPLAIN of EXECUTE, CREATE TABLE AS, DECLARE, REFRESH: planned, not run; what they lead to is planned as well. */
-function readUnplanned(reader: SqlReader, kind: string): void {
-  if (!/^(Execute|CreateTableAs|DeclareCursor|RefreshMatView)Stmt$/.test(kind)) reader.reading.doubts(`EXPLAIN of a ${kind} is not known`)
+/** EXPLAIN of what is no query by itself: what it holds is planned; the arguments of EXECUTE are computed all the same. */
+function readPlanned(reader: SqlReader, node: { readonly kind: string; readonly fields: Tree }): void {
+  switch (node.kind) {
+    case 'ExecuteStmt':
+      reader.within('plan', () => readExecute(reader, node.fields))
+      return
+    case 'CreateTableAsStmt':
+    case 'DeclareCursorStmt':
+      reader.within('plan', () => reader.walk(node.fields['query']))
+      return
+    case 'RefreshMatViewStmt':
+      return
+    default:
+      reader.reading.doubts(`EXPLAIN of a ${node.kind} is not known`)
+  }
 }
 
 function isOff(value: { readonly kind: string; readonly fields: Tree }): boolean {

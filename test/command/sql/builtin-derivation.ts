@@ -11,6 +11,8 @@ export const builtinNamesFile = path.resolve(import.meta.dirname, '../../../gate
 export interface BuiltinNames {
   /** By first character, so that a change shows in one line. */
   readonly functions: Readonly<Record<string, string>>
+  /** C code of the functions above, by first character: what a function in `internal` may name. */
+  readonly symbols: Readonly<Record<string, string>>
   readonly operators: string
   readonly types: Readonly<Record<string, number>>
 }
@@ -25,6 +27,12 @@ const callable = `
          'fdw_handler'::regtype, 'index_am_handler'::regtype, 'table_am_handler'::regtype, 'tsm_handler'::regtype)
    GROUP BY 1 ORDER BY proname`
 
+const native = `
+  SELECT p.prosrc, string_agg(DISTINCT p.proname, ' ')
+    FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+   WHERE p.pronamespace = 'pg_catalog'::regnamespace AND l.lanname = 'internal' AND p.prokind = 'f'
+   GROUP BY 1 ORDER BY p.prosrc COLLATE "C"`
+
 export async function deriveBuiltinNames(server: PostgresServer): Promise<{ names: BuiltinNames; undecided: string[] }> {
   const undecided: string[] = []
   const functions: Record<string, string> = {}
@@ -32,6 +40,12 @@ export async function deriveBuiltinNames(server: PostgresServer): Promise<{ name
     if (name === undefined || name === null || specialBuiltins.has(name) || name === 'set_config') continue
     if (isVolatile === 't' && !harmlessVolatile.has(name)) undecided.push(name)
     else functions[name.charAt(0)] = `${functions[name.charAt(0)] ?? ''} ${name}`.trim()
+  }
+  const symbols: Record<string, string> = {}
+  const computing = new Set(Object.values(functions).flatMap(line => line.split(' ')))
+  for (const [symbol, callers] of await server.query('postgres', native)) {
+    if (typeof symbol !== 'string' || callers?.split(' ').every(name => computing.has(name)) !== true) continue
+    symbols[symbol.charAt(0)] = `${symbols[symbol.charAt(0)] ?? ''} ${symbol}`.trim()
   }
   const operators = await server.query(
     'postgres',
@@ -45,6 +59,7 @@ export async function deriveBuiltinNames(server: PostgresServer): Promise<{ name
   return {
     names: {
       functions,
+      symbols,
       operators: operators.map(row => row[0]).join(' '),
       types: Object.fromEntries(types.map(row => [row[0], Number(row[1])])),
     },
