@@ -106,12 +106,19 @@ export class Judge {
     if (wanted.statements.length === 0) return []
     const commands = wanted.statements.map(({ command }) => withValues(command, wanted.values))
     const masks = this.#masks.plan(wanted.statements)
-    const held = new AbortController()
-    // What cannot be masked is recorded like any command, and nobody is asked for it.
-    if (masks.refusal !== null) held.abort(masks.refusal)
+    // Made when it is asked for: most commands never wait.
+    let held: AbortController | null = null
+    const signalOf = (): AbortSignal => {
+      held ??= new AbortController()
+      // What cannot be masked is recorded like any command, and nobody is asked for it.
+      if (masks.refusal !== null) held.abort(masks.refusal)
+      return held.signal
+    }
     const admission = session.admit(commands, {
       bytes: wanted.bytes,
-      signal: held.signal,
+      get signal() {
+        return signalOf()
+      },
       onHeld: hold => this.#tell(hold),
       notes: status === txStatus.open || isTurning ? [LOCKS_NOTE] : [],
     })
@@ -120,7 +127,7 @@ export class Judge {
         admission.catch(() => {})
         throw masks.refusal
       }
-      return this.#wait(admission, held).then(admitted => this.#begin(wanted.statements, admitted, masks))
+      return this.#wait(admission, held ?? new AbortController()).then(admitted => this.#begin(wanted.statements, admitted, masks))
     }
     if (masks.refusal !== null) {
       for (const number of admission.numbers) {
