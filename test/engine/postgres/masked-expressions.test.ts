@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { assert as check, asyncProperty, constantFrom, letrec, oneof, tuple } from 'fast-check'
-import type { Arbitrary } from 'fast-check'
 import { resultMaskDeskFor } from '../../../gateway/engine/postgres/result-mask-desk.ts'
 import { maskerFor } from '../../../gateway/mask/masker-for.ts'
 import { writeQuery } from '../../../gateway/wire/postgres/frontend-writer.ts'
@@ -29,11 +28,8 @@ CREATE FUNCTION twice(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN 
 CREATE FUNCTION rows() RETURNS SETOF t LANGUAGE sql STABLE AS 'SELECT * FROM t';
 `
 
-interface Nodes {
-  readonly expression: string
-  readonly query: string
-  readonly from: string
-}
+/** A type, not an interface: only that has the index that letrec asks for. */
+type Nodes = { readonly expression: string; readonly query: string; readonly from: string }
 
 /** Text expressions over an item `a` that has, or has not, the columns named; a query gives one column. */
 const { query, expression, from } = letrec<Nodes>(tie => {
@@ -115,7 +111,7 @@ const { query, expression, from } = letrec<Nodes>(tie => {
       inner.map(one => `(to_jsonb((${one})::text) #>> '{}')`),
       tie('query').map(inside => `(SELECT max(z::text) FROM (${inside}) AS q(z))`),
       tie('query').map(inside => `array_to_string(ARRAY(${inside}), ',')`),
-    ) as Arbitrary<string>,
+    ),
     query: oneof(
       { depthSize: 'small', withCrossShrink: true },
       tuple(inner, tie('from')).map(([one, source]) => `SELECT ${one} FROM ${source}`),
@@ -130,7 +126,7 @@ const { query, expression, from } = letrec<Nodes>(tie => {
         one =>
           `WITH RECURSIVE r(i, x) AS (SELECT 1, z::text FROM (${one}) AS q(z) UNION ALL SELECT i + 1, x FROM r WHERE i < 2) SELECT x FROM r`,
       ),
-    ) as Arbitrary<string>,
+    ),
   }
 })
 

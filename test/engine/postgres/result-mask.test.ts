@@ -97,6 +97,14 @@ function errorMessage(fields: Readonly<Record<string, string>>, type = 0x45): Bu
   return message(type, [...Object.entries(fields).flatMap(([field, text]): Field[] => [Buffer.from(field), text]), byte(0)])
 }
 
+function masked(result: ResultMask, row: Buffer): readonly (string | null)[] {
+  const out = new ByteSink(16)
+  result.maskRow(row, out)
+  const bytes = out.bytes.subarray(0, out.length)
+  assert.equal(bytes.readInt32BE(1), bytes.length - 1)
+  return readDataRow(bytes, 0, bytes.length).map(cell => cell?.toString() ?? null)
+}
+
 describe('masks of answers', () => {
   let open: (plan: MaskPlan, withPatterns?: boolean) => ResultMask
   before(async () => {
@@ -107,14 +115,6 @@ describe('masks of answers', () => {
       return openResultMask(plan, masker, closure) ?? assert.fail('nothing is masked')
     }
   })
-
-  function masked(result: ResultMask, row: Buffer): readonly (string | null)[] {
-    const out = new ByteSink(16)
-    result.maskRow(row, out)
-    const bytes = out.bytes.subarray(0, out.length)
-    assert.equal(bytes.readInt32BE(1), bytes.length - 1)
-    return readDataRow(bytes, 0, bytes.length).map(cell => cell?.toString() ?? null)
-  }
 
   it('have nothing to do with a clean answer where no pattern applies', () => {
     const masker = maskerFor(rules.slice(0, 1), Buffer.alloc(32))(someIdentity, someConnection)
