@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { after, before, describe, it } from 'node:test'
 import { Client } from 'pg'
 import { plainStart } from '../../gateway/control/gateway-start.ts'
@@ -13,6 +12,7 @@ import { openExecStage, root, type ExecStage } from './exec-stage.ts'
 const ROUNDS = 100
 const AT_ONCE = 4
 const CLIENTS = 3
+const MOST_ANSWERS = 60
 
 describe('a gateway that is killed', () => {
   let stage: ExecStage
@@ -63,10 +63,14 @@ describe('a gateway that is killed', () => {
     })
     const [endpoint] = launched.ready.endpoints
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(endpoint?.url ?? '')))
-    const writing = clients.map((client, index) => writeMarks(client, round, index))
-    await pause(Math.random() * 120)
-    process.kill(launched.ready.pid, 'SIGKILL')
-    await Promise.all(writing)
+    // After so many answers, and at any point of what comes next: a moment that no load of the machine can move.
+    let left = Math.floor(Math.random() * MOST_ANSWERS)
+    const kill = (): void => void process.kill(launched.ready.pid, 'SIGKILL')
+    const onAnswer = (): void => {
+      if (left === 0) setTimeout(kill, Math.random() * 3)
+      left -= 1
+    }
+    await Promise.all(clients.map((client, index) => writeMarks(client, round, index, onAnswer)))
     await launched.ended
     const rows = await stage.postgres.query(stage.database, `SELECT mark FROM marks WHERE round = ${round}`)
     return { round, inServer: rows.map(([mark]) => mark ?? ''), inRecording: await marksIn(out) }
@@ -81,12 +85,13 @@ async function connect(url: string): Promise<Client> {
 }
 
 /** Inserts as fast as it can until the connection dies; by turns simple and prepared. */
-async function writeMarks(client: Client, round: number, index: number): Promise<void> {
+async function writeMarks(client: Client, round: number, index: number, onAnswer: () => void): Promise<void> {
   try {
     for (let n = 0; ; n += 1) {
       const mark = `r${round}c${index}n${n}`
       if (n % 2 === 0) await client.query(`INSERT INTO marks VALUES (${round}, '${mark}')`)
       else await client.query({ name: 'mark', text: 'INSERT INTO marks VALUES ($1, $2)', values: [round, mark] })
+      onAnswer()
     }
   } catch {
     // The gateway is gone: that is the point.
