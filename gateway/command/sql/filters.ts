@@ -1,4 +1,5 @@
 // Does a WHERE leave any row out? Decided without values of columns: a condition that does not look at the row is true for all or none.
+import type { CatalogRelation } from './catalog.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { asKind, isTree, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
@@ -20,6 +21,8 @@ export function filterOf(reader: SqlReader, target: Tree | null, condition: unkn
   if (!isTree(condition)) return 'all'
   return new FilterReader(reader, target).filter(condition)
 }
+
+const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
 
 const opposites: Readonly<Record<string, string>> = { '=': '<>', '<>': '=', '!=': '=', '<': '>=', '>=': '<', '>': '<=', '<=': '>' }
 
@@ -215,28 +218,47 @@ class FilterReader {
   #isNotNullColumn(node: unknown): boolean {
     const column = asKind(node, 'ColumnRef')
     const name = column === null ? undefined : namesIn(column, 'fields').at(-1)
-    if (name === undefined || this.#target === null) return false
-    const schema = stringOf(this.#target, 'schemaname')
-    const found = this.#reader.names?.relation(schema === '' ? null : schema, stringOf(this.#target, 'relname'))
-    return found?.relations.some(relation => relation.columns.some(one => one.name === name && one.isNotNull)) ?? false
+    return name !== undefined && this.#relationsOf(this.#target).some(one => one.columns.some(each => each.name === name && each.isNotNull))
+  }
+
+  #relationsOf(range: Tree | null): readonly CatalogRelation[] {
+    if (range === null) return []
+    const schema = stringOf(range, 'schemaname')
+    return this.#reader.names?.relation(schema === '' ? null : schema, stringOf(range, 'relname')).relations ?? []
+  }
+
+  /** A bare name is a column of the target, as far as the catalog knows its columns; and none of a query in between. */
+  #isOfTarget(name: string, hidden: ReadonlySet<string>): boolean {
+    if (hidden.has(name)) return false
+    const relations = this.#relationsOf(this.#target)
+    return relations.length === 0 || systemColumns.has(name) || relations.some(one => one.columns.some(column => column.name === name))
+  }
+
+  /** Names of columns that relations in the FROM of a query inside have: a bare name finds those first. */
+  #columnsOf(select: Tree): readonly string[] {
+    return treesIn(select, 'fromClause').flatMap(item =>
+      this.#relationsOf(asKind(item, 'RangeVar')).flatMap(one => one.columns.map(column => column.name)),
+    )
   }
 
   #dependence(node: unknown): Filter {
-    return this.#looksAtRow(node) ? 'row' : 'fixed'
+    return this.#looksAtRow(node, new Set()) ? 'row' : 'fixed'
   }
 
-  /** Some column of the target is in there. A bare name may be one, unless a query inside has to be asked first. */
-  #looksAtRow(node: unknown): boolean {
-    if (Array.isArray(node)) return node.some(item => this.#looksAtRow(item))
+  /** Some column of the target is in there. */
+  #looksAtRow(node: unknown, hidden: ReadonlySet<string>): boolean {
+    if (Array.isArray(node)) return node.some(item => this.#looksAtRow(item, hidden))
     if (!isTree(node)) return false
     const column = asKind(node, 'ColumnRef')
     if (column !== null) {
       const names = namesIn(column, 'fields')
       const isStar = names.length < treesIn(column, 'fields').length
       const qualifier = isStar ? names.at(-1) : names.at(-2)
-      return qualifier === undefined || qualifier === this.#alias
+      return qualifier === undefined ? isStar || this.#isOfTarget(names.at(-1) ?? '', hidden) : qualifier === this.#alias
     }
-    return Object.values(node).some(value => this.#looksAtRow(value))
+    const select = asKind(node, 'SelectStmt')
+    const inside = select === null ? hidden : new Set([...hidden, ...this.#columnsOf(select)])
+    return Object.values(node).some(value => this.#looksAtRow(value, inside))
   }
 }
 

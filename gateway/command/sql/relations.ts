@@ -3,7 +3,7 @@ import type { CatalogRelation } from './catalog.ts'
 import { readFunction } from './functions.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { parseStored, readExpression } from './stored-code.ts'
-import { asKind, isTree, stringOf, treeOf, treesIn } from './syntax-tree.ts'
+import { asKind, stringOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import { readTypeChecks } from './types.ts'
 
@@ -215,9 +215,4 @@ function writeThroughView(reader: SqlReader, view: CatalogRelation, actions: rea
 function schemaOf(range: Tree): string | null {
   const schema = stringOf(range, 'schemaname')
   return schema === '' ? null : schema
-}
-
-export function rangeIn(fields: Tree, field: string): Tree | null {
-  const value = fields[field]
-  return isTree(value) ? (asKind(value, 'RangeVar') ?? treeOf(fields, field)) : null
 }

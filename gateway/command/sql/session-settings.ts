@@ -69,7 +69,7 @@ function valueOf(fields: Tree): string | null {
 }
 
 /** A string literal's value; null for anything else. */
-export function textOf(node: unknown): string | null {
+function textOf(node: unknown): string | null {
   const constant = asKind(node, 'A_Const')
   const string = constant?.['sval']
   if (isTree(string)) return stringOf(string, 'sval')
