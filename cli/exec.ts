@@ -7,6 +7,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { plainStart } from '../gateway/control/gateway-start.ts'
 import { writeClientFiles } from '../gateway/control/client-files.ts'
+import { excludeSshConfig, includeSshConfig } from '../gateway/control/ssh-client-config.ts'
 import { launchGateway, type Launched } from '../gateway/control/launch.ts'
 import type { Finished, LaunchRequest } from '../gateway/control/protocol.ts'
 import { findUser, runAs, type RunAs, type SystemUser } from '../gateway/control/run-as.ts'
@@ -36,11 +37,13 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
   }
   const user = options.user === undefined ? null : findUser(options.user)
   const clientDir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-'))
+  const home = user?.home ?? os.userInfo().homedir
   try {
     const launched = await launchGateway({ request: requestOf(options, clientDir, io), start: plainStart(script, null), log: null })
     const { ready } = launched
     writeClientFiles(clientDir, ready.files, user)
     if (user !== null) chownSync(clientDir, user.uid, user.gid)
+    if (ready.endpoints.some(({ protocol }) => protocol === 'ssh')) includeSshConfig(home, clientDir, user)
     io.stderr(`sallyport: ${ready.endpoints.map(({ name }) => name).join(', ')} ready; recording key ${ready.key}\n`)
     for (const warning of ready.warnings) io.stderr(`sallyport: warning: ${warning}\n`)
     const environment: Record<string, string> = { ...io.environment, ...ready.environment }
@@ -49,6 +52,7 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
     await seal(launched, io)
     return status
   } finally {
+    excludeSshConfig(home, clientDir)
     rmSync(clientDir, { recursive: true, force: true })
   }
 }

@@ -16,6 +16,7 @@ import { SallyportError } from './core/errors.ts'
 import type { Identity, Run } from './core/identity.ts'
 import { Doors } from './doors.ts'
 import { engineFor } from './engines.ts'
+import { createSshRunKeys, type SshRunKeys } from './engine/ssh/run-keys.ts'
 import { maskerFor } from './mask/masker-for.ts'
 import { credentialsOf } from './policy/policy-file.ts'
 import { openRunLog } from './record/run-log.ts'
@@ -58,9 +59,14 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   try {
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
     const idToken = idTokens(launch, http)
-    const context = (connection: Connection): CredentialContext => ({ idToken, publicKey: null, login: connection.user })
-    const leases = openLeaseDesk({ sourceFor: sources.find, context, clock })
     const connections = names.map(name => connectionOf(runPolicy, name))
+    const sshKeys = new Map(connections.filter(({ protocol }) => protocol === 'ssh').map(({ name }) => [name, createSshRunKeys()]))
+    const context = (connection: Connection): CredentialContext => ({
+      idToken,
+      publicKey: sshKeys.get(connection.name)?.loginPublic ?? null,
+      login: connection.user,
+    })
+    const leases = openLeaseDesk({ sourceFor: sources.find, context, clock })
     // Now, not at the first query: a missing secret is a failed step, not a puzzling error of a client an hour later.
     await Promise.all(connections.map(connection => leases.borrow(connection, signal)))
     const masker = maskerFor(runPolicy.file.masks, randomBytes(32))
@@ -80,11 +86,12 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
           clock,
           keptRows,
         }
-        return doors.open(openFrontDesk({ ...parts, masker: masker(identity, connection) }), ticket, await engineFor(connection, runPolicy))
+        const engine = await engineFor(connection, runPolicy, sshKeys.get(connection.name) ?? null)
+        return doors.open(openFrontDesk({ ...parts, masker: masker(identity, connection) }), ticket, engine)
       }),
     )
     const clients = clientEnvironment(
-      open.map(({ desk: { connection }, ticket, port }) => doorOf(connection, ticket, port)),
+      open.map(({ desk: { connection }, ticket, port }) => doorOf(connection, ticket, port, sshKeys.get(connection.name) ?? null)),
       launch.clientDir,
     )
     let finished: Promise<Finished> | null = null
@@ -133,8 +140,17 @@ function connectionOf({ policy }: RunPolicy, name: string): Connection {
   return connection
 }
 
-function doorOf(connection: Connection, ticket: string, port: number): Parameters<typeof clientEnvironment>[0][number] {
+function doorOf(
+  connection: Connection,
+  ticket: string,
+  port: number,
+  keys: SshRunKeys | null,
+): Parameters<typeof clientEnvironment>[0][number] {
   const user = connection.user ?? 'sallyport'
+  if (keys !== null) {
+    const { clientKey, hostPublic } = keys
+    return { protocol: 'ssh', name: connection.name, port, ticket, user, address: connection.host, clientKey, hostKey: hostPublic }
+  }
   return { protocol: 'postgres', name: connection.name, port, ticket, user, database: connection.database ?? user }
 }
 

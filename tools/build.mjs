@@ -17,6 +17,15 @@ const bundles = {
   'artifact.mjs': 'gateway/adapter/artifact/artifact-client.ts',
 }
 
+/** ssh2 tries native parts that are compiled on the machine they run on; without them it uses node:crypto and WebAssembly. */
+const withoutNativeParts = {
+  name: 'without-native-parts',
+  setup(build) {
+    build.onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, namespace: 'native-part' }))
+    build.onLoad({ filter: /.*/, namespace: 'native-part' }, () => ({ contents: 'throw new Error("not bundled")', loader: 'js' }))
+  },
+}
+
 const header = 'import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);'
 
 rmSync(out, { recursive: true, force: true })
@@ -37,6 +46,7 @@ for (const [name, entry] of Object.entries(bundles)) {
     banner: { js: name === 'cli.mjs' ? `#!/usr/bin/env node\n${header}` : header },
     define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
     external: ['./artifact.mjs'],
+    plugins: [withoutNativeParts],
     logLevel: 'warning',
   })
 }

@@ -3,6 +3,8 @@
 import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
 import type { ClientFile, Endpoint } from './protocol.ts'
+import { sshFiles, sshUrl } from './ssh-door.ts'
+import type { SshDoor } from './ssh-door.ts'
 
 /** A local endpoint for PostgreSQL clients, and what its clients must say. */
 export interface PostgresDoor {
@@ -15,7 +17,7 @@ export interface PostgresDoor {
 }
 
 /** One per connection; each protocol brings its own. */
-export type Door = PostgresDoor
+export type Door = PostgresDoor | SshDoor
 
 export interface ClientEnvironment {
   readonly endpoints: readonly Endpoint[]
@@ -46,16 +48,22 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
       })
     }
     variables.set(variable, door.name)
-    environment[variable] = postgresUrl(door)
+    environment[variable] = urlOf(door)
   }
   const services = doors.filter(door => door.protocol === 'postgres')
   const [only] = services
   if (only !== undefined) environment['PGSERVICEFILE'] = path.join(clientDir, SERVICE_FILE)
   if (only !== undefined && services.length === 1) Object.assign(environment, postgresVariables(only))
   return {
-    endpoints: doors.map(door => ({ name: door.name, protocol: door.protocol, host: HOST, port: door.port, url: postgresUrl(door) })),
+    endpoints: doors.map(door => ({ name: door.name, protocol: door.protocol, host: HOST, port: door.port, url: urlOf(door) })),
     environment,
-    files: only === undefined ? [] : [{ path: SERVICE_FILE, text: services.map(door => serviceText(door)).join('\n') }],
+    files: [
+      ...(only === undefined ? [] : [{ path: SERVICE_FILE, text: services.map(door => serviceText(door)).join('\n') }]),
+      ...sshFiles(
+        doors.filter(door => door.protocol === 'ssh'),
+        clientDir,
+      ),
+    ],
     hide: doors.flatMap(door => hiddenForms(door.ticket)),
   }
 }
@@ -63,6 +71,15 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
 /** `orders-db` -> `SALLYPORT_ORDERS_DB_URL`. */
 function urlVariable(name: string): string {
   return `SALLYPORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_URL`
+}
+
+function urlOf(door: Door): string {
+  switch (door.protocol) {
+    case 'postgres':
+      return postgresUrl(door)
+    case 'ssh':
+      return sshUrl(door)
+  }
 }
 
 function postgresVariables(door: PostgresDoor): Record<string, string> {

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:f
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
-import { clientEnvironment, type Door } from '../../gateway/control/client-environment.ts'
+import { clientEnvironment, type PostgresDoor } from '../../gateway/control/client-environment.ts'
 import { writeClientFiles } from '../../gateway/control/client-files.ts'
 
-function door(changes: Partial<Door> = {}): Door {
+function door(changes: Partial<PostgresDoor> = {}): PostgresDoor {
   return { protocol: 'postgres', name: 'orders-db', port: 40_001, ticket: 'a/ticket', user: 'ci', database: 'orders', ...changes }
 }
 

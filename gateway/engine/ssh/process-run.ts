@@ -1,0 +1,204 @@
+// One command or shell: accepted at once, judged, then run on the target with all streams passed on as they are.
+import { Transform } from 'node:stream'
+import type { ClientChannel, Client, ExecOptions, PseudoTtyInfo, ServerChannel, WindowChangeInfo } from 'ssh2'
+import type { SshCommand } from '../../core/command.ts'
+import { Refusal, SallyportError } from '../../core/errors.ts'
+import type { Admission, Session } from '../../core/session.ts'
+import { Permit } from '../../core/permit.ts'
+import { readExec } from '../../command/ssh/exec-command.ts'
+import { shellCommand } from '../../command/ssh/shell-command.ts'
+import { ClientOutput } from './client-output.ts'
+import type { Exit } from './client-output.ts'
+import type { Setting } from './client-side.ts'
+import { heldLine, refusalLines } from './held-words.ts'
+import { StreamCapture } from './stream-capture.ts'
+import { TextStream } from './text-stream.ts'
+
+/** A terminal's output is passed on after this much quiet, whole line or not. */
+const TERMINAL_QUIET_MS = 20
+/** So is a prompt of a command without a terminal, when nothing that is masked can be in it. */
+const PROMPT_QUIET_MS = 500
+
+export interface ProcessRunParts {
+  readonly channel: ServerChannel
+  readonly session: Session
+  readonly target: Promise<Client>
+  readonly setting: Setting
+  /** The client is gone. */
+  readonly signal: AbortSignal
+}
+
+export type Wish = { readonly kind: 'exec'; readonly line: string } | { readonly kind: 'shell' }
+
+export class ProcessRun {
+  readonly #parts: ProcessRunParts
+  readonly #output: ClientOutput
+  readonly #closed = new AbortController()
+  #upstream: ClientChannel | null = null
+  #size: WindowChangeInfo | null = null
+
+  constructor(parts: ProcessRunParts) {
+    this.#parts = parts
+    this.#output = new ClientOutput(parts.channel)
+    parts.channel.once('close', () => this.#closed.abort())
+  }
+
+  /** Resolves when the channel is over. @throws {SallyportError} RECORDING_FAILED: the session must end. */
+  async start(wish: Wish): Promise<void> {
+    const startedAt = performance.now()
+    let admission: Admission
+    let upstream: ClientChannel
+    try {
+      admission = await this.#admit(wish)
+      upstream = await this.#open(wish, admission)
+    } catch (error) {
+      const { text, status } = refusalLines(error)
+      this.#output.say(text)
+      await this.#output.finish({ kind: 'status', status })
+      if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') throw error
+      return
+    }
+    await this.#relay(upstream, admission.numbers[0] ?? 0, startedAt)
+  }
+
+  resize(size: WindowChangeInfo): void {
+    this.#size = size
+    this.#upstream?.setWindow(size.rows, size.cols, size.height, size.width)
+  }
+
+  signal(name: string): void {
+    this.#upstream?.signal(name)
+  }
+
+  async #admit(wish: Wish): Promise<Admission> {
+    const { session, setting, signal } = this.#parts
+    const reading = wish.kind === 'exec' ? readExec(wish.line) : { kind: 'commands' as const, commands: [shellCommand()] }
+    if (reading.kind === 'refused') {
+      session.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: reading.reason })
+      throw new Refusal('COMMAND_DENIED', null, `sallyport: denied: ${reading.reason}`)
+    }
+    const environment = [...setting.environment].map(([name, value]) => `${name}=${value}`)
+    const commands: readonly SshCommand[] = reading.commands
+    return session.admit(commands, {
+      bytes: () => Buffer.from(JSON.stringify([wish.kind, wish.kind === 'exec' ? wish.line : '', ...environment])),
+      signal: AbortSignal.any([signal, this.#closed.signal]),
+      onHeld: hold => this.#output.say(heldLine(hold)),
+      notes: environment.length === 0 ? [] : [`environment: ${environment.join(' ')}`],
+    })
+  }
+
+  async #open(wish: Wish, admission: Admission): Promise<ClientChannel> {
+    const { setting, session } = this.#parts
+    const [number = 0] = admission.numbers
+    let target: Client
+    try {
+      target = await this.#parts.target
+    } catch (error) {
+      const known =
+        error instanceof SallyportError ? error : new SallyportError('TARGET_UNREACHABLE', 'the target cannot be reached', { cause: error })
+      session.append({ kind: 'error', command: number, code: known.code, message: known.message })
+      throw known
+    }
+    if (this.#closed.signal.aborted) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
+    if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a command without a permit')
+    const options: ExecOptions = { env: Object.fromEntries(setting.environment), ...(setting.pty === null ? {} : { pty: setting.pty }) }
+    return new Promise((resolve, reject) => {
+      const opened = (error: Error | undefined, channel: ClientChannel): void => {
+        if (error === undefined) resolve(channel)
+        else {
+          session.append({ kind: 'error', command: number, code: 'TARGET_UNREACHABLE', message: 'the target refused the channel' })
+          reject(
+            new SallyportError('TARGET_UNREACHABLE', 'the target refused the channel', {
+              why: 'it limits sessions or requests',
+              cause: error,
+            }),
+          )
+        }
+      }
+      if (wish.kind === 'exec') target.exec(wish.line, options, opened)
+      else target.shell(setting.pty ?? false, options, opened)
+    })
+  }
+
+  async #relay(upstream: ClientChannel, command: number, startedAt: number): Promise<void> {
+    const { channel, session, setting } = this.#parts
+    const capture = new StreamCapture(session.keptRows)
+    const masks: TextStream[] = []
+    this.#upstream = upstream
+    if (this.#size !== null) this.resize(this.#size)
+    let exit: Exit | null = null
+    upstream.on('exit', (code: number | null, signal?: string, hasCore?: boolean, description?: string) => {
+      exit =
+        code === null
+          ? { kind: 'signal', signal: (signal ?? 'SIGTERM').replace(/^SIG/, ''), hasCore: hasCore === true, description: description ?? '' }
+          : { kind: 'status', status: code }
+    })
+    upstream.on('error', () => upstream.close())
+    channel.once('close', () => upstream.close())
+    if (this.#closed.signal.aborted) upstream.close()
+    channel.on('data', (bytes: Buffer) => {
+      capture.bytes.stdin += bytes.length
+    })
+    channel.pipe(upstream)
+    const pass = (name: 'stdout' | 'stderr'): Promise<void> => {
+      const mask = new TextStream(session.masker.text)
+      masks.push(mask)
+      const source = name === 'stdout' ? upstream : upstream.stderr
+      const sink = name === 'stdout' ? this.#output.stdout : this.#output.stderr
+      return new Promise(done => {
+        source
+          .pipe(this.#passing(mask, setting.pty, bytes => capture.take(name, bytes)))
+          .pipe(sink)
+          .once('finish', done)
+      })
+    }
+    const closed = new Promise<void>(done => upstream.once('close', () => done()))
+    await Promise.all([pass('stdout'), pass('stderr'), closed])
+    this.#upstream = null
+    this.#record(command, capture, masks, exit, performance.now() - startedAt)
+    await this.#output.finish(exit)
+  }
+
+  #passing(mask: TextStream, pty: PseudoTtyInfo | null, taken: (bytes: Buffer) => void): Transform {
+    let timer: NodeJS.Timeout | null = null
+    const emit = (stream: Transform, bytes: Buffer): void => {
+      if (bytes.length === 0) return
+      taken(bytes)
+      stream.push(bytes)
+    }
+    return new Transform({
+      transform(chunk: Buffer, _, done) {
+        if (timer !== null) clearTimeout(timer)
+        timer = null
+        emit(this, mask.push(chunk))
+        if (mask.hasHeld && (pty !== null || mask.isHarmless)) {
+          timer = setTimeout(() => emit(this, mask.flush()), pty === null ? PROMPT_QUIET_MS : TERMINAL_QUIET_MS)
+        }
+        done()
+      },
+      flush(done) {
+        if (timer !== null) clearTimeout(timer)
+        emit(this, mask.flush())
+        done()
+      },
+    })
+  }
+
+  #record(command: number, capture: StreamCapture, masks: readonly TextStream[], exit: Exit | null, durationMs: number): void {
+    const { session } = this.#parts
+    const { stdin, stdout, stderr } = capture.bytes
+    const rows = capture.event(command)
+    if (rows !== null) session.append(rows)
+    const found = new Map<string, number>()
+    for (const mask of masks) for (const [rule, times] of mask.found) found.set(rule, (found.get(rule) ?? 0) + times)
+    for (const [rule, values] of found) session.append({ kind: 'mask', command, rule, column: '', values })
+    const words = exit === null ? 'no exit status' : exit.kind === 'status' ? `exit ${exit.status}` : `signal ${exit.signal}`
+    session.append({
+      kind: 'result',
+      command,
+      tag: `${words}, ${stdin} bytes in, ${stdout} out, ${stderr} err`,
+      rows: 0,
+      durationMs,
+    })
+  }
+}
