@@ -7,7 +7,7 @@ import type { Conversation } from './conversation.ts'
 import { Outbox } from './outbox.ts'
 
 /** Query and Parse up to the parser's own limit; Bind with its values. PostgreSQL takes 1 GB. */
-export const MAX_INSPECTED_BYTES = 16 * 1024 * 1024 + 1024
+const MAX_INSPECTED_BYTES = 16 * 1024 * 1024 + 1024
 /** What is kept of a client that writes while it has to wait; then it is not read. */
 const MAX_QUEUED_BYTES = 1024 * 1024
 

@@ -148,7 +148,7 @@ function changesNames(statement: SqlStatement): boolean {
 }
 
 /** The names of a search_path as the server prints it: `"$user", public`; null when it cannot be read. */
-export function splitPath(text: string): readonly string[] | null {
+function splitPath(text: string): readonly string[] | null {
   const names: string[] = []
   const part = /\s*(?:"((?:[^"]|"")*)"|([^\s",]+))\s*(?:,|$)/y
   if (text.trim() === '') return names

@@ -5,7 +5,7 @@ import { WireError } from './wire-error.ts'
 
 const HEADER_BYTES = 5
 /** PostgreSQL's own limit of one message (MaxAllocSize). */
-export const MAX_MESSAGE_BYTES = 0x3fff_ffff
+const MAX_MESSAGE_BYTES = 0x3fff_ffff
 
 export interface FrameSink {
   /** Asked once a message, when its header is known: true = I need it whole, false = let it stream. */
