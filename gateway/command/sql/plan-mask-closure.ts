@@ -16,6 +16,8 @@ import type { MaybeTaint, Taint } from './taint.ts'
 export interface MaskClosure extends TaintSource {
   readonly epoch: number
   readonly rules: readonly ColumnRule[]
+  /** Equal for equal rules, whatever the catalog. */
+  readonly rulesKey: string
   /** No column of this database is masked. */
   readonly isEmpty: boolean
   /** Columns that are exactly a masked column. */
@@ -44,6 +46,7 @@ class ClosureBuilder implements MaskClosure {
   readonly epoch: number
   readonly catalog: Catalog
   readonly rules: readonly ColumnRule[]
+  readonly rulesKey: string
   readonly #trusted: ReadonlySet<string>
   /** relation OID -> column number -> taint. */
   readonly #taints = new Map<number, Map<number, Taint>>()
@@ -59,6 +62,7 @@ class ClosureBuilder implements MaskClosure {
     this.epoch = catalog.epoch
     this.catalog = catalog
     this.rules = rules
+    this.rulesKey = JSON.stringify(rules.map(({ rule, schema, table, column, inference }) => [rule, schema, table, column, inference]))
     this.#trusted = trusted
     this.code = codeNames(
       catalog,

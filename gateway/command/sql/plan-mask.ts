@@ -13,8 +13,11 @@ import { unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import type { TaintRow } from './taint.ts'
 
-/** The search path a portal was opened under stays its own: plans of cursors are made at DECLARE and kept by statement. */
-const cursorPlans = new WeakMap<SqlStatement, MaskPlan>()
+/**
+ * The search path a portal was opened under stays its own: plans of cursors are made at DECLARE and kept by statement, for each set of rules
+ * (a statement that was read once may serve several sessions).
+ */
+const cursorPlans = new WeakMap<SqlStatement, Map<string, MaskPlan>>()
 
 const QUERIES: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'])
 
@@ -85,19 +88,20 @@ function planKnown(statement: SqlStatement, closure: MaskClosure, context: SqlCo
   const declared = statement.names.find(change => change.kind === 'declare-cursor')
   if (declared !== undefined && declared.kind === 'declare-cursor') {
     const plan = planMask(declared.statement, closure, context)
-    cursorPlans.set(declared.statement, plan)
+    const plans = cursorPlans.get(declared.statement) ?? new Map<string, MaskPlan>()
+    cursorPlans.set(declared.statement, plans.set(closure.rulesKey, plan))
     return plan.kind === 'tainted' ? { ...plan, columns: [], rest: null } : plan
   }
-  if (node.kind === 'FetchStmt') return planFetch(statement, node.fields, context)
+  if (node.kind === 'FetchStmt') return planFetch(statement, node.fields, closure, context)
   if (node.kind === 'ExecuteStmt') return planExecute(statement, closure, context)
   const row = planUtility(reader, node.kind, node.fields, { context, code: closure.code })
   return 'kind' in row ? row : planOf(reader, row)
 }
 
-function planFetch(statement: SqlStatement, fields: Tree, context: SqlContext): MaskPlan {
+function planFetch(statement: SqlStatement, fields: Tree, closure: MaskClosure, context: SqlContext): MaskPlan {
   const fetched = statement.names.find(change => change.kind === 'fetch')
   const inner = fetched === undefined || fetched.kind !== 'fetch' ? undefined : context.cursors.get(fetched.name)
-  const plan = inner === undefined ? undefined : cursorPlans.get(inner)
+  const plan = inner === undefined ? undefined : cursorPlans.get(inner)?.get(closure.rulesKey)
   if (plan === undefined) {
     return { kind: 'refuse', rule: 0, reason: 'a cursor whose query the gateway has not seen', hint: 'DECLARE it in this session' }
   }

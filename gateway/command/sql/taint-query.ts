@@ -3,7 +3,7 @@ import { outputName, taintOfFields } from './taint-expression.ts'
 import { readTaintFrom } from './taint-from.ts'
 import { readTaintWindow } from './taint-calls.ts'
 import type { TaintReader } from './taint-reader.ts'
-import { itemNamed } from './taint-scope.ts'
+import { itemNamed, lookUp } from './taint-scope.ts'
 import type { CteNames, Scope } from './taint-scope.ts'
 import { derived, emptyRow, isSameRow, join, joinAll, merged, renamed, rowTaint, unproven } from './taint.ts'
 import type { MaybeTaint, TaintColumn, TaintRow } from './taint.ts'
@@ -127,7 +127,14 @@ function readPlain(reader: TaintReader, fields: Tree, scope: Scope): TaintRow {
 }
 
 function readGrouping(reader: TaintReader, fields: Tree, scope: Scope, row: TaintRow): void {
-  for (const group of treesIn(fields, 'groupClause')) conditionOrOutput(reader, group, scope, row)
+  for (const group of treesIn(fields, 'groupClause')) {
+    conditionOrOutput(reader, group, scope, row)
+    // Unlike ORDER BY, GROUP BY means a column of FROM before an output of the same name.
+    const reference = asKind(group, 'ColumnRef')
+    const names = reference === null ? [] : namesIn(reference, 'fields')
+    const column = names.length === 1 && names[0] !== undefined ? lookUp(scope, names[0]) : null
+    if (column?.isFound === true) checkInference(reader, column.taint)
+  }
   for (const distinct of treesIn(fields, 'distinctClause')) {
     // Plain DISTINCT is a list with one empty item: it compares the whole row.
     if (Object.keys(distinct).length === 0) checkInference(reader, rowTaint(row))
