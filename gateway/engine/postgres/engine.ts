@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import type { Catalog } from '../../command/sql/catalog.ts'
+import { bindTrust } from '../../command/sql/functions.ts'
 import { loadSqlParser } from '../../command/sql/parser.ts'
 import { StatementCache } from '../../command/sql/statement-cache.ts'
 import type { Connection } from '../../core/connection.ts'
@@ -59,6 +60,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
   const maskDeskFor = options.maskDeskFor ?? resultMaskDeskFor
   const cancelKeys = new CancelKeys()
   const catalogs = new Map<string, KnownCatalog>()
+  const trust = new WeakMap<KnownCatalog, ReadonlySet<string>>()
   const tls = options.tls === undefined ? null : clientTls(options.tls)
   const parser = loadSqlParser()
   // Reported where it is awaited; here only kept from ending the process.
@@ -97,6 +99,14 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     }
   }
 
+  /** Trust is in what a function was when the run first saw it: one that is replaced later is not trusted any more. */
+  function trustOf(known: KnownCatalog): ReadonlySet<string> {
+    const bound =
+      (trust.get(known) ?? known.current === null) ? new Set<string>() : bindTrust(options.trustedFunctions ?? [], known.current)
+    if (known.current !== null) trust.set(known, bound)
+    return bound
+  }
+
   /** From the credential to the end of the session; resolves with the reason of the end. */
   async function converse(arrival: Client, session: Session, signal: AbortSignal): Promise<string> {
     const { connection } = session
@@ -122,7 +132,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
         renewCatalog,
         loadCatalog,
         read,
-        trustedFunctions: options.trustedFunctions ?? new Set(),
+        trustedFunctions: trustOf(known),
         maskDeskFor,
         cancelTarget: () =>
           cancelTarget(connection, target.pid, target.key, withTimeout(signal, options.targetTimeoutMs ?? TARGET_TIMEOUT_MS)),
