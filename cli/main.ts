@@ -64,6 +64,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .description('check a recording: signature, tree, completeness')
     .argument('<path>', 'folder, zip or HTML')
     .option('--key <vkey>', 'the key that must have signed it, as printed at start')
+    .option('--identity <file>', "an auditor's age key file: what is encrypted is checked too")
     .option('--json', 'one JSON object on stdout')
     .action(async (file: string, options) => done(await verify(file, options, io)))
 
@@ -72,6 +73,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .description('show a recording')
     .argument('<path>', 'folder, zip or HTML')
     .option('--session <id>', 'only this session')
+    .option('--identity <file>', "an auditor's age key file, for an encrypted recording")
     .option('--format <format>', 'text, json, cast or html')
     .option('--speed <factor>', 'of a terminal session', readNumber)
     .action(async (file: string, options) => done(await replay(file, options, io)))

@@ -1,8 +1,12 @@
 // `sallyport replay PATH`: shows a recording, as its clients saw it, as JSON, as a terminal recording, or as a page.
+import { buffer } from 'node:stream/consumers'
 import { systemClock } from '../gateway/core/clock.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { castHeader, castOutput } from '../gateway/record/cast.ts'
-import { EVENTS_FILE } from '../gateway/record/layout.ts'
+import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
+import { EVENTS_FILE, KEYS_FILE } from '../gateway/record/layout.ts'
+import { openKeys } from '../gateway/record/line-seal.ts'
+import type { LineOpener } from '../gateway/record/line-seal.ts'
 import { openRecording } from '../gateway/record/open-recording.ts'
 import { renderPage } from '../gateway/record/page.ts'
 import { readEvents } from '../gateway/record/read-events.ts'
@@ -11,6 +15,7 @@ import type { RecordingSource } from '../gateway/record/recording-source.ts'
 import type { StoredEvent } from '../gateway/record/stored-event.ts'
 import { Transcript } from '../gateway/record/transcript.ts'
 import { verifySource } from '../gateway/record/verify-recording.ts'
+import { readIdentityFile } from './identity-file.ts'
 import type { Io } from './io.ts'
 
 export const replayFormats = ['text', 'json', 'cast', 'html'] as const
@@ -20,6 +25,8 @@ export interface ReplayOptions {
   /** Only this session and the events of the run. */
   readonly session?: string
   readonly format?: string
+  /** Key file of an auditor, for a recording that is encrypted. */
+  readonly identity?: string
   /** Times as fast as it happened; without it everything is shown at once. Only for `text`. */
   readonly speed?: number
 }
@@ -34,11 +41,13 @@ const WRITE_CHARS = 64 * 1024
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
   const format = readFormat(options.format ?? 'text')
   if (options.speed !== undefined && !(options.speed > 0)) throw new SallyportError('USAGE', '--speed must be a number above 0')
+  const identities = options.identity === undefined ? null : readIdentityFile(options.identity)
   const source = await openRecording(file)
   try {
-    const isHonest = await verifyFirst(file, source, io)
+    const open = await openerOf(source, identities)
+    const isHonest = await verifyFirst(file, source, identities, io)
     const unread: Unread = { sealed: 0, broken: 0 }
-    const events = ofSession(readEvents(source, unread), options.session)
+    const events = ofSession(readEvents(source, unread, open), options.session)
     switch (format) {
       case 'text':
         await showText(events, options.speed, io)
@@ -53,7 +62,7 @@ export async function replay(file: string, options: ReplayOptions, io: Io): Prom
         // A page carries the whole recording: part of one would not verify.
         if (options.session !== undefined)
           throw new SallyportError('USAGE', 'a page shows the whole run: --session does not go with --format html')
-        io.stdout((await renderPage(source, null, null)).toString('utf8'))
+        io.stdout((await renderPage(source, null, null, open)).toString('utf8'))
         break
     }
     if (unread.broken > 0) io.stderr(`sallyport: ${unread.broken} lines are not events and are left out\n`)
@@ -71,13 +80,23 @@ function readFormat(text: string): ReplayFormat {
   return format
 }
 
+/** @throws {SallyportError} UNREADABLE when only auditors can read the recording and none is here. */
+async function openerOf(source: RecordingSource, identities: readonly AgeIdentity[] | null): Promise<LineOpener | null> {
+  if (!source.names.includes(KEYS_FILE)) return null
+  if (identities !== null) return openKeys(await buffer(source.read(KEYS_FILE)), identities)
+  throw new SallyportError('UNREADABLE', 'this recording is encrypted to its auditors', {
+    why: 'the key to its lines is in keys.age, which only their age keys open',
+    fix: 'pass --identity FILE with the key file of an auditor; `sallyport verify` needs none',
+  })
+}
+
 /** A replay of something that was changed must not look like one of something that happened. */
-async function verifyFirst(file: string, source: RecordingSource, io: Io): Promise<boolean> {
+async function verifyFirst(file: string, source: RecordingSource, identities: readonly AgeIdentity[] | null, io: Io): Promise<boolean> {
   if (source.names.includes(EVENTS_FILE) && source.sizeOf(EVENTS_FILE) > MAX_VERIFIED_BYTES) {
     io.stderr('sallyport: not verified, it is large: `sallyport verify` does that\n')
     return true
   }
-  const report = await verifySource(file, source)
+  const report = await verifySource(file, source, identities === null ? {} : { identities })
   if (report.verdict === 'intact') return true
   io.stderr(`sallyport: ${report.words}: ${report.wrong.join('; ')}\n`)
   return report.verdict !== 'tampered'

@@ -2,12 +2,15 @@
 import { visible } from '../gateway/core/visible-text.ts'
 import { verifyRecording } from '../gateway/record/verify-recording.ts'
 import type { VerifyReport } from '../gateway/record/verify-report.ts'
+import { readIdentityFile } from './identity-file.ts'
 import type { Io } from './io.ts'
 import { progressOn } from './progress.ts'
 
 export interface VerifyCommandOptions {
   /** Verifier key that must have signed it. */
   readonly key?: string
+  /** Key file of an auditor: opens what is encrypted. */
+  readonly identity?: string
   readonly json?: boolean
 }
 
@@ -15,7 +18,8 @@ export interface VerifyCommandOptions {
 export async function verify(file: string, options: VerifyCommandOptions, io: Io): Promise<number> {
   const progress = progressOn(io, 'verifying')
   const key = options.key === undefined ? {} : { key: options.key }
-  const report = await verifyRecording(file, { ...key, onProgress: progress.show }).finally(progress.end)
+  const identities = options.identity === undefined ? {} : { identities: readIdentityFile(options.identity) }
+  const report = await verifyRecording(file, { ...key, ...identities, onProgress: progress.show }).finally(progress.end)
   io.stdout(options.json === true ? `${JSON.stringify(report)}\n` : inWords(report))
   return report.verdict === 'intact' ? 0 : 1
 }

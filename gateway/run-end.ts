@@ -5,9 +5,8 @@ import type { Finished, LaunchRequest } from './control/protocol.ts'
 import type { Run } from './core/identity.ts'
 import type { Sink } from './core/sink.ts'
 import type { Doors } from './doors.ts'
-import { openRecording } from './record/open-recording.ts'
 import type { RunLog } from './record/run-log.ts'
-import { summarize } from './record/summary.ts'
+import { summarizeStory } from './record/summary.ts'
 import { shipTo } from './run-sinks.ts'
 import type { OpenApprovalDesk } from './session/approval-desk.ts'
 
@@ -38,7 +37,7 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
   const names = sealed.files.map(({ name }) => name)
   const { shipped, warnings } = await shipTo(sinks, sealed.dir, names, AbortSignal.timeout(SHIP_MS))
   const page = shipped.find(({ url }) => url !== null)
-  const summary = await summarize(await openRecording(sealed.dir), {
+  const summary = summarizeStory(log.story, {
     artifactUrl: page?.url ?? null,
     replayUrl: page?.pageUrl ?? null,
     key: log.key,

@@ -10,8 +10,7 @@ import type { RunPolicy } from './run-policy.ts'
 
 /** The sinks of a run, made before anything runs: one that cannot work is a failed start, not a lost recording. */
 export function openSinks({ file }: RunPolicy, launch: LaunchRequest, run: Run): readonly Sink[] {
-  const { encryptTo, sinks } = file.recording
-  if (encryptTo.length > 0) throw notYet('recording.encrypt-to', 'nothing readable may be written then, and this version cannot encrypt')
+  const { sinks } = file.recording
   const wanted = sinks.length === 0 ? ['artifact'] : sinks
   return wanted.flatMap(sink => {
     if (sink === 'artifact') return launch.artifact === null ? [] : [openArtifacts(launch, launch.artifact, run)]

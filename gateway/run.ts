@@ -19,6 +19,7 @@ import { engineFor } from './engines.ts'
 import { createSshRunKeys, type SshRunKeys } from './engine/ssh/run-keys.ts'
 import { maskerFor } from './mask/masker-for.ts'
 import { credentialsOf } from './policy/policy-file.ts'
+import { readRecipient } from './record/age/age-keys.ts'
 import { openRunLog } from './record/run-log.ts'
 import { readEvent } from './run-event.ts'
 import { finishRun } from './run-end.ts'
@@ -51,7 +52,9 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const approvals = await openRunApprovals({ launch, identity, event, clock }, signal)
   const run = describeRun(launch, identity, approvals.pullRequest)
   const sinks = openSinks(runPolicy, launch, run)
-  const log = openRunLog({ dir: launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-')), origin: originOf(run), clock })
+  const encryptTo = runPolicy.file.recording.encryptTo.map(readRecipient)
+  const dir = launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-'))
+  const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo })
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()

@@ -11,6 +11,7 @@ const programs = [
   { program: 'psql', debian: 'postgresql-client', neededBy: 'tests with psql and pg_dump' },
   { program: 'pgbench', debian: 'postgresql-contrib', neededBy: 'tests and benchmarks with pgbench' },
   { program: 'chromium', debian: 'chromium', neededBy: 'tests of the replay page in a browser' },
+  { program: 'age', debian: 'age', neededBy: 'tests of encrypted recordings against the age command' },
   { program: 'sudo', debian: 'sudo', neededBy: 'tests of `isolation: user`' },
 ]
 

@@ -46,7 +46,8 @@ async function check(): Promise<void> {
   if (events == null || checkpoint == null) return
   badge.textContent = 'Checking…'
   try {
-    const result = await selfCheck(await unpack(events), new TextDecoder().decode(await unpack(checkpoint)))
+    const said = { key: badge.dataset['key'] ?? '', isClosed: badge.dataset['closed'] !== undefined }
+    const result = await selfCheck(await unpack(events), new TextDecoder().decode(await unpack(checkpoint)), said)
     badge.textContent = result.words
     badge.dataset['verdict'] = result.verdict
     compareKey(result.key)

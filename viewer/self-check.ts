@@ -8,17 +8,25 @@ export interface CheckResult {
   readonly key: string
 }
 
+/** What the page says of lines that it carries sealed; empty and false where the lines say it themselves. */
+export interface SaidByPage {
+  readonly key: string
+  readonly isClosed: boolean
+}
+
 /** @param events raw bytes of `events.jsonl`. @param checkpoint text of the signed note. */
-export async function selfCheck(events: Uint8Array, checkpoint: string): Promise<CheckResult> {
+export async function selfCheck(events: Uint8Array, checkpoint: string, said: SaidByPage): Promise<CheckResult> {
   const { lines, root, first, last } = readLog(events)
-  const key = textMember(first, 'key')
+  const isSealed = textMember(first, 'sealed') !== ''
+  const key = isSealed ? said.key : textMember(first, 'key')
+  const isClosed = isSealed ? said.isClosed : textMember(last, 'kind') === 'run.close'
   const [, size, signedRoot] = checkpoint.split('\n')
   const isSame = Number(size) === lines && signedRoot === base64(root)
   if (!isSame) return { verdict: 'tampered', words: `TAMPERED: these are not the ${size ?? '?'} lines that were signed.`, key }
   const isSigned = await isSignedBy(checkpoint, key)
   if (isSigned === null) return { verdict: 'unchecked', words: 'This browser cannot check the signature.', key }
   if (!isSigned) return { verdict: 'tampered', words: 'TAMPERED: the checkpoint is not signed by the key of the recording.', key }
-  if (textMember(last, 'kind') !== 'run.close') return { verdict: 'incomplete', words: 'INCOMPLETE: the run was not closed.', key }
+  if (!isClosed) return { verdict: 'incomplete', words: 'INCOMPLETE: the run was not closed.', key }
   return { verdict: 'intact', words: `Intact (self-check): ${lines} lines, signed by the key below.`, key }
 }
 

@@ -7,12 +7,17 @@ export const CHECKPOINT_FILE = 'checkpoint'
 export const CHECKPOINTS_FILE = 'checkpoints'
 export const STATEMENT_FILE = 'statement.dsse.json'
 export const REPLAY_FILE = 'replay.html'
+/** The key of sealed lines, for the auditors. */
+export const KEYS_FILE = 'keys.age'
+/** What is added to the name of a file that only auditors can read. */
+export const AGE_SUFFIX = '.age'
 /** Blocks that a running log keeps back for its last words. */
 export const RESERVE_FILE = '.reserve'
 
 /** True for what a running log needs beside the recording, and a sealed one does not. */
 export function isLeftover(name: string): boolean {
-  return name === RESERVE_FILE || [CHECKPOINT_FILE, STATEMENT_FILE, REPLAY_FILE].some(file => name === `${file}.tmp`)
+  const drafts = [CHECKPOINT_FILE, STATEMENT_FILE, REPLAY_FILE, REPLAY_FILE + AGE_SUFFIX, KEYS_FILE]
+  return name === RESERVE_FILE || drafts.some(file => name === `${file}.tmp`)
 }
 
 /** True for a name of the layout, `/` between its parts. */

@@ -1,7 +1,9 @@
 // Follows the lines of a log in one pass: numbers, links, tree, counts; and finds the line where it was changed.
 import type { Checkpoint } from './checkpoint.ts'
+import type { LineOpener } from './line-seal.ts'
 import { hashLeaf, MerkleTree } from './merkle-tree.ts'
 import { linkOf } from './pending-lines.ts'
+import { isSealed, openLine } from './read-events.ts'
 import { isMembers, isStoredEvent, readMembers } from './stored-event.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { Tally } from './tally.ts'
@@ -15,6 +17,7 @@ export class LogCheck {
   readonly #tree = new MerkleTree()
   readonly #tally = new Tally()
   readonly #checkpoints: readonly Checkpoint[]
+  readonly #open: LineOpener | null
   #next = 0
   #proven = 0
   #leaf: Buffer | null = null
@@ -26,9 +29,10 @@ export class LogCheck {
   #closing: StoredEvent | null = null
   #sealedLines = 0
 
-  /** @param checkpoints verified ones of this log, by size. */
-  constructor(checkpoints: readonly Checkpoint[]) {
+  /** @param checkpoints verified ones of this log, by size. @param open opens sealed lines; null = they stay sealed. */
+  constructor(checkpoints: readonly Checkpoint[], open: LineOpener | null = null) {
     this.#checkpoints = checkpoints
+    this.#open = open
   }
 
   /** @param prefixed the line without its newline, after one byte 0x00. */
@@ -58,7 +62,7 @@ export class LogCheck {
     return this.#tally.counts()
   }
 
-  /** Lines that only the auditors can read. */
+  /** Lines that only the auditors can read, and that were not opened. */
   get sealedLines(): number {
     return this.#sealedLines
   }
@@ -79,14 +83,20 @@ export class LogCheck {
 
   #read(number: number, text: string): void {
     this.#closing = null
-    const members = readMembers(text)
-    if (members === null) {
+    const line = readMembers(text)
+    if (line === null) {
       this.#suspect(number, 'the line is not a JSON object')
       return
     }
-    if (members['seq'] !== number) this.#suspect(number, `its number is ${JSON.stringify(members['seq']) ?? 'missing'}`)
-    if ('sealed' in members) {
+    if (line['seq'] !== number) this.#suspect(number, `its number is ${JSON.stringify(line['seq']) ?? 'missing'}`)
+    const isClosed = isSealed(line)
+    if (isClosed && this.#open === null) {
       this.#sealedLines += 1
+      return
+    }
+    const members = isClosed && this.#open !== null ? openLine(line, this.#open) : line
+    if (members === null) {
+      this.#suspect(number, 'the key of the auditors does not open it')
       return
     }
     if (!isStoredEvent(members)) {

@@ -7,7 +7,8 @@ import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
 import type { RunCounts } from '../core/events.ts'
 import { html } from './html.ts'
-import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE } from './layout.ts'
+import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE, KEYS_FILE } from './layout.ts'
+import type { LineOpener } from './line-seal.ts'
 import { pageNoteText, pagePart, pageSignature, pageStart } from './page-parts.ts'
 import { PageStory } from './page-story.ts'
 import type { PageEntry } from './page-story.ts'
@@ -39,25 +40,31 @@ export interface RunEnding {
  * The page of a recording, as UTF-8.
  * @param signer signs the page as a whole; null where the key is gone, as for a page that is made from a recording later.
  * @param ending null = read the whole log for it, however long it is.
+ * @param open opens sealed lines: the page then shows them, and is for the auditors as they are.
  */
-export async function renderPage(source: PageSource, signer: NoteSigner | null, ending: RunEnding | null): Promise<Buffer> {
+export async function renderPage(
+  source: PageSource,
+  signer: NoteSigner | null,
+  ending: RunEnding | null,
+  open: LineOpener | null = null,
+): Promise<Buffer> {
   const isWhole = source.sizeOf(EVENTS_FILE) <= MAX_EMBEDDED_BYTES
-  const story = await storyOf(source, ending === null ? Number.POSITIVE_INFINITY : MAX_EMBEDDED_BYTES)
-  const names = [EVENTS_FILE, CHECKPOINT_FILE, CHECKPOINTS_FILE].filter(name => isWhole && source.names.includes(name))
+  const story = await storyOf(source, ending === null ? Number.POSITIVE_INFINITY : MAX_EMBEDDED_BYTES, open)
+  const names = [EVENTS_FILE, CHECKPOINT_FILE, CHECKPOINTS_FILE, KEYS_FILE].filter(name => isWhole && source.names.includes(name))
   const parts: string[] = []
   for (const name of names) parts.push(pagePart(name, await packed(source.read(name))))
   const page = Buffer.from(
-    `${head(story, signer !== null)}${body(story, ending ?? endingOf(story), isWhole)}${parts.join('')}${script()}`,
+    `${head(story, signer !== null)}${body(story, ending ?? endingOf(story), isWhole, open !== null)}${parts.join('')}${script()}`,
     'utf8',
   )
   if (signer === null) return page
   return Buffer.concat([page, Buffer.from(pageSignature(signNote(pageNoteText(hash('sha256', page, 'hex')), signer)), 'utf8')])
 }
 
-async function storyOf(source: PageSource, maxBytes: number): Promise<PageStory> {
+async function storyOf(source: PageSource, maxBytes: number, open: LineOpener | null): Promise<PageStory> {
   const story = new PageStory()
   const read = (name: string): AsyncIterable<Buffer> => upTo(source.read(name), maxBytes)
-  for await (const event of readEvents({ read }, { sealed: 0, broken: 0 })) story.add(event)
+  for await (const event of readEvents({ read }, { sealed: 0, broken: 0 }, open)) story.add(event)
   return story
 }
 
@@ -101,7 +108,7 @@ function head(story: PageStory, isSigned: boolean): string {
 `
 }
 
-function body(story: PageStory, ending: RunEnding | null, isWhole: boolean): string {
+function body(story: PageStory, ending: RunEnding | null, isWhole: boolean, isOpened: boolean): string {
   const counts = ending?.counts ?? story.tally.counts()
   const { commands } = counts
   const left = commands - story.entries.length
@@ -118,7 +125,7 @@ function body(story: PageStory, ending: RunEnding | null, isWhole: boolean): str
   return `<body>
 <header>
 <h1>Sallyport recording</h1>
-<p id="badge" role="status">Not checked: scripts are off. Run <code>sallyport verify</code> on this file.</p>
+<p id="badge" role="status"${isOpened ? sealedFacts(story, ending !== null) : ''}>Not checked: scripts are off. Run <code>sallyport verify</code> on this file.</p>
 <dl>${facts.map(([name, value]) => (value === '' ? '' : `<dt>${name}</dt><dd>${html(value)}</dd>`)).join('')}</dl>
 <p>${counts.allowed} allowed, ${counts.denied} denied, ${counts.asked} asked, ${counts.approved} approved, ${counts.masked} values masked, ${counts.errors} errors in ${counts.sessions} sessions.</p>
 ${timeline(story.entries, story.lastMs)}
@@ -142,6 +149,11 @@ ${story.others.length > 0 ? `<h2>Other errors</h2>${story.others.join('')}` : ''
 <p><label>The key as it was printed <input id="expected-key" autocomplete="off" spellcheck="false"></label> <b id="key-answer" role="status"></b></p>
 </footer>
 `
+}
+
+/** What the page's own check reads from the first and last line, where those are sealed. */
+function sealedFacts(story: PageStory, isClosed: boolean): string {
+  return ` data-key="${html(textOf(story.opening?.['key']))}"${isClosed ? ' data-closed' : ''}`
 }
 
 /** Lists of some hundred commands each: a browser lays out only those that are looked at. */

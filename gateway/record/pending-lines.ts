@@ -1,4 +1,5 @@
 // Lines that are numbered, linked and hashed but not yet written: one buffer for one write.
+import type { LineSeal } from './line-seal.ts'
 import { hashLeaf } from './merkle-tree.ts'
 
 const START_BYTES = 64 * 1024
@@ -14,6 +15,7 @@ export interface Stamp {
 }
 
 export class PendingLines {
+  readonly #seal: LineSeal | null
   /** Byte 0 is room for the leaf prefix of the first line; for the others it is the newline before them. */
   #bytes = Buffer.alloc(START_BYTES)
   #end = 1
@@ -21,6 +23,11 @@ export class PendingLines {
   #lastLeaf: Buffer | null = null
   #writtenLeaf: Buffer | null = null
   #written = 0
+
+  /** @param seal null = lines that everybody can read. */
+  constructor(seal: LineSeal | null = null) {
+    this.#seal = seal
+  }
 
   get count(): number {
     return this.#leaves.length
@@ -40,7 +47,8 @@ export class PendingLines {
     const session = stamp.session === null ? 'null' : JSON.stringify(stamp.session)
     const prev = this.#lastLeaf === null ? 'null' : `"${linkOf(this.#lastLeaf)}"`
     const seq = this.#written + this.#leaves.length + 1
-    const line = `{"seq":${seq},"at":"${stamp.at}","ms":${stamp.ms},"session":${session},"prev":${prev},${event.slice(1)}\n`
+    const plain = `{"seq":${seq},"at":"${stamp.at}","ms":${stamp.ms},"session":${session},"prev":${prev},${event.slice(1)}`
+    const line = `${this.#seal === null ? plain : this.#seal.seal(seq, plain)}\n`
     this.#makeRoom(line.length * 3)
     const start = this.#end
     this.#end += this.#bytes.write(line, start, 'utf8')
@@ -63,6 +71,7 @@ export class PendingLines {
 
   /** The lines never reached the disk: the next line follows the last one that did. */
   drop(): void {
+    this.#seal?.nextEra()
     this.#lastLeaf = this.#writtenLeaf
     this.#empty()
   }

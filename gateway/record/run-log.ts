@@ -5,20 +5,23 @@ import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
 import type { EventBody, EventKind, RunCounts, RunOpen } from '../core/events.ts'
 import type { Recorder } from '../core/recorder.ts'
+import { encryptAge } from './age/age-file.ts'
+import type { AgeKey } from './age/age-keys.ts'
 import { boundedJson } from './bounded-event.ts'
 import { CheckpointFiles } from './checkpoint-files.ts'
-import { EVENTS_FILE, recordingFiles, REPLAY_FILE } from './layout.ts'
-import { LogFile, replaceFile, Reserve } from './log-file.ts'
+import { AGE_SUFFIX, EVENTS_FILE, KEYS_FILE, recordingFiles, REPLAY_FILE } from './layout.ts'
+import { LineSeal } from './line-seal.ts'
+import { LogFile, replaceFile, Reserve, syncFolder } from './log-file.ts'
 import type { Disk } from './log-file.ts'
 import { MerkleTree } from './merkle-tree.ts'
 import { renderPage, sourceIn } from './page.ts'
 import type { RunEnding } from './page.ts'
 import { PendingLines } from './pending-lines.ts'
+import { RunStory } from './run-story.ts'
 import { sealFiles } from './seal.ts'
 import type { SealedFile } from './seal.ts'
 import { createSigner } from './signed-note.ts'
 import type { NoteSigner } from './signed-note.ts'
-import { Tally } from './tally.ts'
 
 export interface RunLogLimits {
   /** Characters of JSON of one event; what is longer is cut, and says so. */
@@ -50,6 +53,8 @@ export interface RunLogOptions {
   /** Names the log and its key, e.g. `github.com/acme/shop/run/7712.1/4f9c…`: no white space, no `+`. */
   readonly origin: string
   readonly clock: Clock
+  /** The auditors; none = everybody who has the files can read them. */
+  readonly encryptTo?: readonly AgeKey[]
   readonly limits?: Partial<RunLogLimits>
   readonly disk?: Disk
 }
@@ -90,9 +95,10 @@ export class RunLog implements Recorder {
   readonly #reserve: Reserve
   readonly #checkpoints: CheckpointFiles
   readonly #openedMs: number
-  readonly #pending = new PendingLines()
+  readonly #seal: LineSeal | null
+  readonly #pending: PendingLines
   readonly #tree = new MerkleTree()
-  readonly #tally = new Tally()
+  readonly #story = new RunStory()
   readonly #ended = new AbortController()
   #opening: RunOpen | null = null
   #commands = 0
@@ -102,7 +108,7 @@ export class RunLog implements Recorder {
   #isFlushDue = false
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
   #failure: SallyportError | null = null
-  #sealed: Promise<Sealed> | null = null
+  #sealing: Promise<Sealed> | null = null
 
   constructor(options: RunLogOptions) {
     this.dir = options.dir
@@ -111,10 +117,15 @@ export class RunLog implements Recorder {
     this.#limits = { ...runLogLimits, ...options.limits }
     this.#signer = createSigner(options.origin)
     this.key = this.#signer.text
+    const { encryptTo = [] } = options
+    this.#seal = encryptTo.length === 0 ? null : new LineSeal(encryptTo)
+    this.#pending = new PendingLines(this.#seal)
     this.#openedMs = this.#clock.monotonicMs()
     try {
       this.#disk.mkdirSync(options.dir, { recursive: true, mode: 0o700 })
       this.#file = new LogFile(this.#disk, path.join(options.dir, EVENTS_FILE))
+      // Before the first event: a line whose key is nowhere is a line that was lost.
+      if (this.#seal !== null) this.#writeKeys(this.#seal)
       this.#reserve = new Reserve(this.#disk, options.dir, this.#limits.reserveBytes)
       this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer)
     } catch (cause) {
@@ -133,7 +144,12 @@ export class RunLog implements Recorder {
   }
 
   get counts(): RunCounts {
-    return this.#tally.counts()
+    return this.#story.counts
+  }
+
+  /** The run so far, for its summary. */
+  get story(): RunStory {
+    return this.#story
   }
 
   nextCommand(): number {
@@ -179,15 +195,15 @@ export class RunLog implements Recorder {
    * @throws {SallyportError} RECORDING_FAILED when the log failed before, or fails now; then there is no `run.close`.
    */
   seal(options: SealOptions): Promise<Sealed> {
-    this.#sealed ??= this.#seal(options)
-    return this.#sealed
+    this.#sealing ??= this.#close(options)
+    return this.#sealing
   }
 
-  async #seal({ reason }: SealOptions): Promise<Sealed> {
+  async #close({ reason }: SealOptions): Promise<Sealed> {
     this.#ended.abort()
     this.#refuseFailed()
     try {
-      const counts = this.#tally.counts()
+      const { counts } = this
       this.#put(null, { kind: 'run.close', reason, counts })
       this.#flush()
       this.#file.sync()
@@ -208,16 +224,24 @@ export class RunLog implements Recorder {
   }
 
   async #writePage(ending: RunEnding): Promise<void> {
-    const page = await renderPage(sourceIn(this.dir, recordingFiles(this.#disk, this.dir)), this.#signer, ending)
-    replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE), page, true)
+    const source = sourceIn(this.dir, recordingFiles(this.#disk, this.dir))
+    const page = await renderPage(source, this.#signer, ending, this.#seal?.opener ?? null)
+    if (this.#seal === null) replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE), page, true)
+    else replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE + AGE_SUFFIX), encryptAge(page, this.#seal.recipients), true)
+  }
+
+  #writeKeys(seal: LineSeal): void {
+    replaceFile(this.#disk, path.join(this.dir, KEYS_FILE), seal.keyFile(this.#signer.name), true)
+    syncFolder(this.#disk, this.dir)
   }
 
   #put(session: string | null, event: EventBody): void {
     if (event.kind === 'run.open') this.#opening ??= event
     if (signedAtOnce.has(event.kind)) this.#isFlagged = true
-    this.#tally.count(event)
     const ms = Math.round((this.#clock.monotonicMs() - this.#openedMs) * 1000) / 1000
-    this.#pending.add({ at: this.#wallTime(), ms, session }, boundedJson(event, this.#limits.maxEventChars))
+    const stamp = { at: this.#wallTime(), ms, session }
+    this.#story.add({ ...event, ...stamp, seq: 0 })
+    this.#pending.add(stamp, boundedJson(event, this.#limits.maxEventChars))
   }
 
   /** Spelled anew only when the millisecond changed: several events fall into one. */
@@ -283,7 +307,7 @@ export class RunLog implements Recorder {
 
   #refuse(): void {
     this.#refuseFailed()
-    if (this.#sealed !== null) throw new SallyportError('RECORDING_FAILED', 'the recording is sealed')
+    if (this.#sealing !== null) throw new SallyportError('RECORDING_FAILED', 'the recording is sealed')
   }
 
   #refuseFailed(): void {

@@ -7,12 +7,17 @@ import { Tally } from './tally.ts'
 const MAX_COMMANDS = 50
 const MAX_ANSWERS = 50
 const MAX_UNDECIDED = 1000
+/** Of a command's text; a story is kept in memory while its run goes on. */
+const MAX_TEXT_CHARS = 2000
 
 export interface StoryCommand {
   readonly number: number
   readonly at: string
   readonly connection: string
+  /** At most its first 2,000 characters. */
   readonly text: string
+  /** How long it is as recorded. */
+  readonly chars: number
   outcome: string
   rule: string
   because: string
@@ -103,11 +108,13 @@ export class RunStory {
   }
 
   #open(event: StoredEvent): void {
+    const text = textOf(event['text'])
     const command = {
       number: numberOf(event['command']),
       at: event.at.replaceAll(/[^0-9TZ:.+-]/g, ''),
       connection: textOf(event['connection']),
-      text: textOf(event['text']),
+      text: text.slice(0, MAX_TEXT_CHARS),
+      chars: text.length,
       outcome: 'not decided',
       rule: '',
       because: '',

@@ -23,6 +23,11 @@ const MAX_IDENTITY_CHARS = 4000
 export async function summarize(source: Pick<RecordingSource, 'read'>, options: SummaryOptions): Promise<string> {
   const story = new RunStory()
   for await (const event of readEvents(source, { sealed: 0, broken: 0 })) story.add(event)
+  return summarizeStory(story, options)
+}
+
+/** The same for a story that was followed as the run went on: nothing is read, and nothing need be readable. */
+export function summarizeStory(story: RunStory, options: SummaryOptions): string {
   const parts = [headline(story), table(story), links(options), ...warning(story)]
   const last = identity(story, options.key)
   const room = (): number => MAX_SUMMARY_CHARS - last.length - parts.reduce((chars, part) => chars + part.length + 2, 2)
@@ -88,8 +93,8 @@ function section(title: string, entries: readonly string[], count: number, maxCh
   return [`<details><summary>${title}: ${count}</summary>\n\n${[...shown, ...more].join('\n\n')}\n\n</details>`]
 }
 
-function told({ number, at, outcome, connection, text, tag, rule, because }: StoryCommand): string {
-  const shown = text.length > MAX_COMMAND_CHARS ? `${text.slice(0, MAX_COMMAND_CHARS)}… (${text.length} characters)` : text
+function told({ number, at, outcome, connection, text, chars, tag, rule, because }: StoryCommand): string {
+  const shown = chars > text.length ? `${text}… (${chars} characters)` : text
   const lines = [`${connection}> ${shown}`, tag === '' ? '' : `-- ${tag}`, `-- rule ${rule}${because === '' ? '' : `: ${because}`}`]
   return `${at} · command ${number} · ${outcome}\n\n${fence(visible(lines.filter(line => line !== '').join('\n')), 'text')}`
 }

@@ -4,15 +4,20 @@ import { isDeepStrictEqual } from 'node:util'
 import { SallyportError } from '../core/errors.ts'
 import { openCheckpoint, splitCheckpoints } from './checkpoint.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE, STATEMENT_FILE } from './layout.ts'
+import type { RunCounts } from '../core/events.ts'
+import type { AgeIdentity } from './age/age-keys.ts'
+import { CHECKPOINT_FILE, CHECKPOINTS_FILE, EVENTS_FILE, KEYS_FILE, STATEMENT_FILE } from './layout.ts'
+import { openKeys } from './line-seal.ts'
+import type { LineOpener } from './line-seal.ts'
 import { LineSplitter } from './line-splitter.ts'
 import { LogCheck } from './log-check.ts'
 import { openRecording } from './open-recording.ts'
 import { pageNoteText } from './page-parts.ts'
+import { isSealed, openLine } from './read-events.ts'
 import type { RecordingSource } from './recording-source.ts'
 import { openNote, readVerifier } from './signed-note.ts'
 import type { NoteVerifier } from './signed-note.ts'
-import { isMembers, listOf, readMembers, textOf } from './stored-event.ts'
+import { isMembers, listOf, numberOf, readMembers, textOf } from './stored-event.ts'
 import type { Members } from './stored-event.ts'
 import { openStatement, PREDICATE_TYPE, STATEMENT_TYPE } from './statement.ts'
 import { Findings } from './verify-report.ts'
@@ -24,6 +29,8 @@ const MAX_SMALL_BYTES = 64 * 1024 * 1024
 export interface VerifyOptions {
   /** The verifier key that must have signed it; without one the recording vouches for itself. */
   readonly key?: string
+  /** Of an auditor: what is encrypted is checked too. */
+  readonly identities?: readonly AgeIdentity[]
   readonly onProgress?: (readBytes: number, totalBytes: number) => void
 }
 
@@ -60,6 +67,7 @@ class Verification {
   readonly #options: VerifyOptions
   readonly #findings = new Findings()
   readonly #digests = new Map<string, string>()
+  #signedCounts: Members | null = null
 
   constructor(file: string, source: RecordingSource, pinned: NoteVerifier | null, options: VerifyOptions) {
     this.#file = file
@@ -72,10 +80,12 @@ class Verification {
     const findings = this.#findings
     const newest = await this.#small(CHECKPOINT_FILE)
     const statement = await this.#small(STATEMENT_FILE)
-    const openingKey = await this.#openingKey()
-    const verifier = this.#chooseKey(openingKey, newest, statement)
+    const open = await this.#opener()
+    const first = await this.#firstLine(open)
+    const openingKey = textOf(first?.['key']) || null
+    const verifier = this.#chooseKey(openingKey, newest, statement, first !== null && isSealed(first))
     const checkpoints = verifier === null ? [] : await this.#openCheckpoints(newest, verifier)
-    const log = new LogCheck(checkpoints)
+    const log = new LogCheck(checkpoints, open)
     const tornBytes = await this.#readLog(log)
     this.#judgeLines(log, checkpoints.at(-1) ?? null, tornBytes, statement !== null)
     if (verifier !== null && openingKey !== null && openingKey !== verifier.text)
@@ -99,18 +109,22 @@ class Verification {
       origin: verifier?.name ?? null,
       lines: log.lines,
       root: log.root.toString('base64'),
-      counts: log.counts,
+      counts: log.sealedLines > 0 && this.#signedCounts !== null ? countsOf(this.#signedCounts) : log.counts,
     }
   }
 
   /** The pinned key, else the one of `run.open`, else the one that the statement names: the first that opens the checkpoint. */
-  #chooseKey(openingKey: string | null, newest: string | null, statement: string | null): NoteVerifier | null {
+  #chooseKey(openingKey: string | null, newest: string | null, statement: string | null, isClosed: boolean): NoteVerifier | null {
     if (this.#pinned !== null) return this.#pinned
     const named = listOf(readMembers(statement ?? '')?.['signatures'])[0]
     const keys = [openingKey, isMembers(named) ? textOf(named['keyid']) : null].flatMap(text => readVerifier(text ?? '') ?? [])
     const fitting = keys.find(key => newest !== null && openCheckpoint(newest, key) !== null) ?? keys[0]
     if (fitting !== undefined) return fitting
-    this.#findings.tampered('no key: neither run.open nor the statement names one', 1)
+    if (isClosed && statement === null)
+      this.#findings.incomplete(
+        'nothing could be checked: the key is named in a sealed line; give it with --key, or open the line with --identity',
+      )
+    else this.#findings.tampered('no key: neither run.open nor the statement names one', 1)
     return null
   }
 
@@ -178,8 +192,14 @@ class Verification {
   #judgeClosing(log: LogCheck, hasStatement: boolean): void {
     const findings = this.#findings
     const { closing } = log
-    // The statement closes a run whose lines only auditors can read.
-    if (log.sealedLines > 0) return
+    if (log.sealedLines > 0) {
+      // The statement closes a run whose lines only auditors can read.
+      if (hasStatement) return
+      if (this.#source.page?.note == null)
+        findings.incomplete(`${STATEMENT_FILE} is missing: the run was not closed, or its end was cut off`)
+      else findings.unchecked.push('that the run was closed: it stands in a sealed line')
+      return
+    }
     if (closing === null) {
       findings.incomplete('there is no run.close: the run was not closed, or its end was cut off')
       return
@@ -211,6 +231,7 @@ class Verification {
     const said = { lines: predicate['lines'], root: predicate['root'], key: predicate['key'] }
     if (!isDeepStrictEqual(said, { lines: log.lines, root: log.root.toString('base64'), key: verifier.text }))
       findings.tampered('the statement speaks of other lines')
+    if (isMembers(predicate['counts'])) this.#signedCounts = predicate['counts']
     if (log.sealedLines === 0) this.#judgePredicate(predicate, log)
     if (findings.verdict === 'intact')
       findings.checked.push(
@@ -260,29 +281,50 @@ class Verification {
     if (this.#pinned !== null && this.#findings.verdict === 'intact') checked.push('that the key is the one you gave')
     else if (verifier !== null && this.#pinned === null)
       unchecked.push('whose key it is: compare it with the one printed when the run started, or pass it with --key')
-    if (log.sealedLines > 0) unchecked.push('what the lines say: they are encrypted to the auditors')
+    if (log.sealedLines > 0)
+      unchecked.push(
+        `what ${log.sealedLines} lines say, and that the counts are theirs: they are encrypted to the auditors (--identity opens them)`,
+      )
     if (this.#source.others.length > 0)
       unchecked.push(`files that are not part of the recording: ${this.#source.others.slice(0, 5).join(', ')}`)
     unchecked.push('that the job did nothing past the gateway')
   }
 
-  /** The key that `run.open` names, from the first line alone. */
-  async #openingKey(): Promise<string | null> {
+  /** The first line as far as it can be read, opened where it is sealed; null when it is no JSON. */
+  async #firstLine(open: LineOpener | null): Promise<Members | null> {
     if (!this.#source.names.includes(EVENTS_FILE)) return null
-    let first = ''
+    let text = ''
     try {
       for await (const chunk of this.#source.read(EVENTS_FILE)) {
-        first += chunk.toString('utf8')
-        if (first.includes('\n') || first.length > MAX_SMALL_BYTES) break
+        text += chunk.toString('utf8')
+        if (text.includes('\n') || text.length > MAX_SMALL_BYTES) break
       }
     } catch {
       // The reading of the whole log says what is damaged.
     }
-    return textOf(readMembers(first.split('\n', 1)[0] ?? '')?.['key']) || null
+    const line = readMembers(text.split('\n', 1)[0] ?? '')
+    return line !== null && isSealed(line) && open !== null ? openLine(line, open) : line
+  }
+
+  /** @throws {SallyportError} UNREADABLE when an identity was given and is not an auditor's of this run. */
+  async #opener(): Promise<LineOpener | null> {
+    const { identities } = this.#options
+    const keys = identities === undefined ? null : await this.#bytes(KEYS_FILE)
+    return identities === undefined || keys === null ? null : openKeys(keys, identities)
   }
 
   /** A file that is read whole; null when it is not there. Bytes that are not UTF-8 are never what was written. */
   async #small(name: string): Promise<string | null> {
+    const bytes = await this.#bytes(name)
+    if (bytes === null) return null
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      return ''
+    }
+  }
+
+  async #bytes(name: string): Promise<Buffer | null> {
     if (!this.#source.names.includes(name)) return null
     const chunks: Buffer[] = []
     let bytes = 0
@@ -291,11 +333,7 @@ class Verification {
       if (bytes > MAX_SMALL_BYTES) throw new SallyportError('UNREADABLE', `${name} is too large`)
       chunks.push(chunk)
     })
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks))
-    } catch {
-      return ''
-    }
+    return Buffer.concat(chunks)
   }
 
   /** Reads a file once, whoever asks; returns its SHA-256, hex, or '' when the container is damaged there. */
@@ -322,5 +360,19 @@ class Verification {
     const hex = digest.digest('hex')
     this.#digests.set(name, hex)
     return hex
+  }
+}
+
+function countsOf(said: Members): RunCounts {
+  const of = (name: keyof RunCounts): number => numberOf(said[name])
+  return {
+    sessions: of('sessions'),
+    commands: of('commands'),
+    allowed: of('allowed'),
+    denied: of('denied'),
+    asked: of('asked'),
+    approved: of('approved'),
+    masked: of('masked'),
+    errors: of('errors'),
   }
 }

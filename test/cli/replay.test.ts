@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { replay } from '../../cli/replay.ts'
+import { readRecipient } from '../../gateway/record/age/age-keys.ts'
 import { verifyRecording } from '../../gateway/record/verify-recording.ts'
-import { logIn, sealedStory, temporaryFolder, tellStory } from '../record/recordings.ts'
+import { auditor, auditorSecret, logIn, sealedStory, temporaryFolder, tellStory } from '../record/recordings.ts'
 import { listening } from './recording-io.ts'
 
 let root: string
@@ -112,3 +114,47 @@ describe('sallyport replay', () => {
     for (const speed of [0, -1, Number.NaN]) await assert.rejects(replay(dir, { speed }, listening().io), { code: 'USAGE' })
   })
 })
+
+describe('sallyport replay of an encrypted recording', () => {
+  let sealed: string
+  let key: string
+  before(async () => {
+    sealed = path.join(root, 'sealed')
+    key = path.join(root, 'auditor.txt')
+    await sealedStory(sealed, { encryptTo: [auditor().recipient] })
+    writeFileSync(key, `# auditor\n${auditorSecret}\n`)
+  })
+
+  it('asks for the identity of an auditor, and shows nothing without it', async () => {
+    for (const format of ['text', 'json', 'cast', 'html']) {
+      const { io, stdout } = listening()
+      await assert.rejects(replay(sealed, { format }, io), { code: 'UNREADABLE', fix: /--identity FILE/ })
+      assert.equal(stdout(), '')
+    }
+  })
+
+  it('shows with it what a plain recording shows', async () => {
+    for (const format of ['text', 'json', 'cast']) {
+      const [plain, opened] = [listening(), listening()]
+      assert.equal(await replay(dir, { format }, plain.io), 0)
+      assert.equal(await replay(sealed, { format, identity: key }, opened.io), 0)
+      assert.equal(withoutKeys(opened.stdout()), withoutKeys(plain.stdout()))
+    }
+  })
+
+  it('refuses a file that holds no identity, and a stranger', async () => {
+    const { io, stdout } = listening()
+    writeFileSync(path.join(root, 'none.txt'), 'hunter2\n')
+    await assert.rejects(replay(sealed, { identity: path.join(root, 'none.txt') }, io), { code: 'UNREADABLE' })
+    await assert.rejects(replay(sealed, { identity: path.join(root, 'nothing.txt') }, io), { code: 'UNREADABLE', why: 'ENOENT' })
+    const events = path.join(root, 'other')
+    await sealedStory(events, { encryptTo: [readRecipient(await identityToRecipient(await generateX25519Identity()))] })
+    await assert.rejects(replay(events, { identity: key }, io), { code: 'UNREADABLE', message: /keys\.age/ })
+    assert.equal(stdout(), '')
+  })
+})
+
+/** Two runs have two keys, and links that hang on them. */
+function withoutKeys(text: string): string {
+  return text.replaceAll(/"(?:prev|key)":"[^"]*"/g, '').replaceAll(/localhost\/\S+/g, '')
+}

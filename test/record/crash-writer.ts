@@ -2,10 +2,11 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { openRunLog } from '../../gateway/record/run-log.ts'
-import { commandOf, openingOf, origin } from './recordings.ts'
+import { auditor, commandOf, openingOf, origin } from './recordings.ts'
 
 const dir = process.argv[2] ?? ''
-const log = openRunLog({ dir, origin, clock: systemClock, limits: { checkpointLines: 50 } })
+const encryptTo = process.argv[3] === 'sealed' ? [auditor().recipient] : []
+const log = openRunLog({ dir, origin, clock: systemClock, encryptTo, limits: { checkpointLines: 50 } })
 log.commit(null, [openingOf(log.key)], 'written')
 for (;;) {
   const command = log.nextCommand()

@@ -4,11 +4,14 @@ import { once } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { AgeIdentity } from '../../gateway/record/age/age-keys.ts'
+import { openKeys } from '../../gateway/record/line-seal.ts'
 import { recoverRunLog } from '../../gateway/record/recover.ts'
 import { verifyRecording } from '../../gateway/record/verify-recording.ts'
-import { logIn, sealedStory, tellStory, temporaryFolder } from './recordings.ts'
+import { auditor, logIn, sealedStory, tellStory, temporaryFolder } from './recordings.ts'
 
 const ROUNDS = 100
+const SEALED_ROUNDS = 16
 const AT_ONCE = 2
 const writer = path.join(import.meta.dirname, 'crash-writer.ts')
 
@@ -26,6 +29,18 @@ describe('a gateway that is killed', () => {
     }
     // Otherwise the rounds were killed before they did anything.
     assert.ok(forwarded > ROUNDS * 10, `${forwarded} commands`)
+  })
+})
+
+describe('a gateway that is killed while only auditors may read', () => {
+  it(`leaves every command that was let through in the log, ${SEALED_ROUNDS} times at a random moment`, async () => {
+    let forwarded = 0
+    for (let round = 0; round < SEALED_ROUNDS; round += AT_ONCE) {
+      const dirs = Array.from({ length: AT_ONCE }, (_, index) => path.join(root, `sealed-${round + index}`))
+      const told = await Promise.all(dirs.map(dir => killOnce(dir, auditor().identities)))
+      forwarded += told.reduce((sum, count) => sum + count, 0)
+    }
+    assert.ok(forwarded > SEALED_ROUNDS * 10, `${forwarded} commands`)
   })
 })
 
@@ -62,8 +77,8 @@ describe('recovering a log', () => {
 })
 
 /** Runs a writer, kills it, and holds its log against what it said. Returns how many commands it had let through. */
-async function killOnce(dir: string): Promise<number> {
-  const child = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function killOnce(dir: string, identities: readonly AgeIdentity[] | null = null): Promise<number> {
+  const child = spawn(process.execPath, [writer, dir, identities === null ? 'plain' : 'sealed'], { stdio: ['ignore', 'pipe', 'inherit'] })
   const died = once(child, 'exit')
   let said = ''
   child.stdout.setEncoding('utf8')
@@ -83,8 +98,11 @@ async function killOnce(dir: string): Promise<number> {
   const torn = text.slice(text.lastIndexOf('\n') + 1)
   const lines = text.split('\n').slice(0, -1)
   const recorded = new Set<unknown>()
+  const open = identities === null ? null : openKeys(readFileSync(path.join(dir, 'keys.age')), identities)
   for (const [index, line] of lines.entries()) {
-    const event = JSON.parse(line) as Record<string, unknown>
+    const stored = JSON.parse(line) as Record<string, unknown>
+    const event = open === null ? stored : (JSON.parse(open(index + 1, String(stored['sealed'])) ?? 'null') as Record<string, unknown>)
+    assert.equal(stored['seq'], index + 1)
     assert.equal(event['seq'], index + 1)
     if (event['kind'] === 'decision') recorded.add(event['command'])
   }
@@ -96,9 +114,11 @@ async function killOnce(dir: string): Promise<number> {
 
   const recovery = await recoverRunLog(dir)
   assert.equal(recovery.tornBytes, Buffer.byteLength(torn))
-  const report = await verifyRecording(dir)
-  assert.equal(report.verdict, 'incomplete', report.wrong.join('; '))
-  assert.equal(report.lines, lines.length)
+  for (const known of identities === null ? [{}] : [{}, { identities }]) {
+    const report = await verifyRecording(dir, known)
+    assert.equal(report.verdict, 'incomplete', report.wrong.join('; '))
+    assert.equal(report.lines, lines.length)
+  }
   rmSync(dir, { recursive: true })
   return told.length
 }

@@ -4,6 +4,8 @@ import os from 'node:os'
 import path from 'node:path'
 import type { Clock } from '../../gateway/core/clock.ts'
 import type { EventBody } from '../../gateway/core/events.ts'
+import { readIdentities, readRecipient } from '../../gateway/record/age/age-keys.ts'
+import type { AgeIdentity, AgeKey } from '../../gateway/record/age/age-keys.ts'
 import { openRunLog } from '../../gateway/record/run-log.ts'
 import type { RunLog, RunLogOptions, Sealed } from '../../gateway/record/run-log.ts'
 
@@ -123,8 +125,16 @@ export function tellStory(log: RunLog, session = 's-1'): void {
 }
 
 /** A sealed recording in a folder. */
-export async function sealedStory(dir: string): Promise<Sealed> {
-  const { log } = logIn(dir)
+export async function sealedStory(dir: string, options: Partial<RunLogOptions> = {}): Promise<Sealed> {
+  const { log } = logIn(dir, options)
   tellStory(log)
   return log.seal({ reason: 'finished' })
+}
+
+/** The auditor of these tests. Her key is public, so her recordings are nobody's secret. */
+export const auditorSecret = 'AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX'
+export const auditorPublic = 'age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj'
+
+export function auditor(): { recipient: AgeKey; identities: readonly AgeIdentity[] } {
+  return { recipient: readRecipient(auditorPublic), identities: readIdentities(auditorSecret, 'auditor.txt') }
 }
