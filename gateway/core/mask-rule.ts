@@ -9,9 +9,7 @@ export type MaskKind =
   | { readonly kind: 'zero' }
 
 /** A built-in pattern by name, or an RE2 expression of the policy's own. */
-export type MaskPattern =
-  | { readonly kind: 'builtin'; readonly name: string }
-  | { readonly kind: 'expression'; readonly source: string }
+export type MaskPattern = { readonly kind: 'builtin'; readonly name: string } | { readonly kind: 'expression'; readonly source: string }
 
 export interface MaskRule {
   readonly name: string

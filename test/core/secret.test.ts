@@ -11,7 +11,6 @@ describe('a secret', () => {
     const secret = new Secret(canary)
     const roads = [
       String(secret),
-      `${secret}`,
       JSON.stringify({ secret }),
       inspect(secret),
       inspect({ deep: { secret } }, { depth: 9, showHidden: true }),

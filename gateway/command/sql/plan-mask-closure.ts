@@ -31,7 +31,7 @@ export interface MaskClosure extends TaintSource {
 }
 
 /** OIDs below are made by initdb. */
-export const FIRST_USER_OID = 16_384
+const FIRST_USER_OID = 16_384
 
 /**
  * @param trusted `schema.name`, lower case, of functions the policy trusts.

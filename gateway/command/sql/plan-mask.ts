@@ -25,7 +25,7 @@ const QUERIES: ReadonlySet<string> = new Set(['SelectStmt', 'InsertStmt', 'Updat
  * The plan of one statement under this context. Never throws: what cannot be judged is a refusal.
  * The plan of EXECUTE is the plan of the prepared statement, that of FETCH the plan of the cursor's query.
  */
-export function planMask(statement: SqlStatement, closure: MaskClosure, context: SqlContext): MaskPlan {
+function planMask(statement: SqlStatement, closure: MaskClosure, context: SqlContext): MaskPlan {
   if (closure.isEmpty) return cleanPlan
   try {
     return planKnown(statement, closure, context)

@@ -114,7 +114,7 @@ function refuseUnknown(reader: TaintReader, name: string): never {
 }
 
 /** A function of the database: by its code. */
-export function taintOfCode(reader: TaintReader, called: CatalogFunction, values: MaybeTaint): MaybeTaint {
+function taintOfCode(reader: TaintReader, called: CatalogFunction, values: MaybeTaint): MaybeTaint {
   if (reader.source.isTrusted(called)) return derived(values)
   const conduct = reader.source.conductOf(called)
   const label = `${called.schema}.${called.name}`

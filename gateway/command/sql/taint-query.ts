@@ -21,7 +21,7 @@ export function readTaintQuery(reader: TaintReader, kind: string, fields: Tree, 
 }
 
 /** The scope with the names of the statement's WITH clause. */
-export function withCtes(reader: TaintReader, fields: Tree, scope: Scope): Scope {
+function withCtes(reader: TaintReader, fields: Tree, scope: Scope): Scope {
   const clause = treeOf(fields, 'withClause')
   if (clause === null) return scope
   let inner = scope

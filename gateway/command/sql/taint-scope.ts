@@ -101,7 +101,7 @@ export function itemNamed(scope: Scope, alias: string): ScopeItem | null {
   return null
 }
 
-export function allItems(scope: Scope): readonly ScopeItem[] {
+function allItems(scope: Scope): readonly ScopeItem[] {
   const items: ScopeItem[] = []
   for (let level: Scope | null = scope; level !== null; level = level.outer) items.push(...level.items)
   return items

@@ -32,7 +32,7 @@ interface Known {
   readonly plan: MaskPlan
 }
 
-export class ResultMaskDesk {
+class ResultMaskDesk {
   readonly #masker: Masker
   readonly #rulesKey: string
   /** Plans of statements that depend on nothing but the catalog and the path: texts that are read once and run often. */
