@@ -1,9 +1,11 @@
 // One client that is logged in: its channels, each judged before the target hears of it; and the one connection to the target they share.
 import type { AcceptConnection, Client, Connection as ClientConnection, PseudoTtyInfo, ServerChannel, Session as ClientSession } from 'ssh2'
+import { readExec } from '../../command/ssh/exec-command.ts'
 import { SallyportError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import { openForward } from './forward.ts'
 import { ProcessRun } from './process-run.ts'
+import type { Wish } from './process-run.ts'
 import { SftpRun } from './sftp-run.ts'
 
 /** Channels of one client at the same time; OpenSSH's own default for a server is 10 sessions. */
@@ -114,7 +116,12 @@ export class ClientSide {
       no?.()
     })
     // Accepted in the handler itself, always: the library loses the channel, and what stands in it, when it is answered later.
-    asked.on('exec', (yes, _no, { command }) => (run = this.#start(yes(), { kind: 'exec', line: command }, { environment, pty })))
+    asked.on('exec', (yes, _no, { command }) => {
+      const channel = yes()
+      const reading = readExec(command)
+      if (reading.kind === 'sftp') this.#serveFiles(channel)
+      else run = this.#start(channel, { kind: 'exec', line: command, reading }, { environment, pty })
+    })
     asked.on('shell', yes => (run = this.#start(yes(), { kind: 'shell' }, { environment, pty })))
     asked.on('subsystem', (yes, no, { name }) => {
       if (name !== 'sftp') {
@@ -122,12 +129,11 @@ export class ClientSide {
         no()
         return
       }
-      const run = new SftpRun({ channel: yes(), session: this.#parts.session, target: this.#openTarget(), signal: this.#gone.signal })
-      run.start().catch(error => this.#fail(error))
+      this.#serveFiles(yes())
     })
   }
 
-  #start(channel: ServerChannel, wish: { kind: 'exec'; line: string } | { kind: 'shell' }, setting: Setting): ProcessRun {
+  #start(channel: ServerChannel, wish: Wish, setting: Setting): ProcessRun {
     const run = new ProcessRun({
       channel,
       session: this.#parts.session,
@@ -137,6 +143,11 @@ export class ClientSide {
     })
     run.start(wish).catch(error => this.#fail(error))
     return run
+  }
+
+  #serveFiles(channel: ServerChannel): void {
+    const run = new SftpRun({ channel, session: this.#parts.session, target: this.#openTarget(), signal: this.#gone.signal })
+    run.start().catch(error => this.#fail(error))
   }
 
   /** The target, for a client whose login name is the connection's. */

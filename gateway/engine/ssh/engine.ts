@@ -1,4 +1,5 @@
 // SSH: lets a client in by this run's key or ticket, logs in to the target with the connection's credential, and judges each request.
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import ssh2 from 'ssh2'
 import type { AuthContext, Connection as ClientConnection, ParsedKey } from 'ssh2'
@@ -126,15 +127,20 @@ function isProven(context: AuthContext, desk: FrontDesk, key: ParsedKey): boolea
       if (context.key.algo !== key.type || !context.key.data.equals(key.getPublicSSH())) return false
       // Without a signature it is only the question whether this key would do.
       if (context.signature === undefined) return true
-      return context.blob !== undefined && key.verify(context.blob, context.signature) === true
+      if (context.blob === undefined) return false
+      // An error is an answer too, and it is not false.
+      const verified: unknown = key.verify(context.blob, context.signature)
+      return verified === true
     }
-    default:
+    case 'none':
+    case 'hostbased':
+    case 'keyboard-interactive':
       return false
   }
 }
 
 /** The doors give sockets; the library asks for one by type. */
-function asSocket(stream: Duplex): Parameters<InstanceType<typeof ssh2.Server>['injectSocket']>[0] {
-  if ('setNoDelay' in stream && 'remoteAddress' in stream) return stream as never
+function asSocket(stream: Duplex): Socket {
+  if (stream instanceof Socket) return stream
   throw new SallyportError('INTERNAL', 'an ssh client needs a socket')
 }

@@ -5,7 +5,7 @@ import type { SshCommand } from '../../core/command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Admission, Session } from '../../core/session.ts'
 import { Permit } from '../../core/permit.ts'
-import { readExec } from '../../command/ssh/exec-command.ts'
+import type { ExecReading } from '../../command/ssh/exec-command.ts'
 import { shellCommand } from '../../command/ssh/shell-command.ts'
 import { ClientOutput } from './client-output.ts'
 import type { Exit } from './client-output.ts'
@@ -28,7 +28,9 @@ export interface ProcessRunParts {
   readonly signal: AbortSignal
 }
 
-export type Wish = { readonly kind: 'exec'; readonly line: string } | { readonly kind: 'shell' }
+export type Wish =
+  | { readonly kind: 'exec'; readonly line: string; readonly reading: Exclude<ExecReading, { kind: 'sftp' }> }
+  | { readonly kind: 'shell' }
 
 export class ProcessRun {
   readonly #parts: ProcessRunParts
@@ -58,7 +60,8 @@ export class ProcessRun {
       if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') throw error
       return
     }
-    await this.#relay(upstream, admission.numbers[0] ?? 0, startedAt)
+    const isCopy = wish.kind === 'exec' && wish.reading.kind === 'commands' && wish.reading.isCopy
+    await this.#relay(upstream, admission.numbers[0] ?? 0, isCopy, startedAt)
   }
 
   resize(size: WindowChangeInfo): void {
@@ -72,7 +75,7 @@ export class ProcessRun {
 
   async #admit(wish: Wish): Promise<Admission> {
     const { session, setting, signal } = this.#parts
-    const reading = wish.kind === 'exec' ? readExec(wish.line) : { kind: 'commands' as const, commands: [shellCommand()] }
+    const reading = wish.kind === 'exec' ? wish.reading : { kind: 'commands' as const, isCopy: false, commands: [shellCommand()] }
     if (reading.kind === 'refused') {
       session.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: reading.reason })
       throw new Refusal('COMMAND_DENIED', null, `sallyport: denied: ${reading.reason}`)
@@ -120,10 +123,12 @@ export class ProcessRun {
     })
   }
 
-  async #relay(upstream: ClientChannel, command: number, startedAt: number): Promise<void> {
+  async #relay(upstream: ClientChannel, command: number, isCopy: boolean, startedAt: number): Promise<void> {
     const { channel, session, setting } = this.#parts
     const capture = new StreamCapture(session.keptRows)
     const masks: TextStream[] = []
+    // The other side of a copy: bytes of files, which a changed one would break. They are counted, not masked, as by sftp.
+    const text = isCopy ? null : session.masker.text
     this.#upstream = upstream
     if (this.#size !== null) this.resize(this.#size)
     let exit: Exit | null = null
@@ -141,7 +146,7 @@ export class ProcessRun {
     })
     channel.pipe(upstream)
     const pass = (name: 'stdout' | 'stderr'): Promise<void> => {
-      const mask = new TextStream(session.masker.text)
+      const mask = new TextStream(text)
       masks.push(mask)
       const source = name === 'stdout' ? upstream : upstream.stderr
       const sink = name === 'stdout' ? this.#output.stdout : this.#output.stderr

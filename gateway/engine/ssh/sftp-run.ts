@@ -1,15 +1,327 @@
-// placeholder until the judge of file operations stands: the subsystem is refused.
-import type { Client, ServerChannel } from 'ssh2'
+// The file server: every request of the client is looked at, operations on paths are judged with the path as the target resolves it,
+// bytes of files pass through. Not judged: looks at names and attributes (stat, realpath, readlink), which copying needs at every step.
+import path from 'node:path'
+import type { Writable } from 'node:stream'
+import type { Client, ClientChannel, ServerChannel } from 'ssh2'
+import { fileCommand, readFileWish } from '../../command/ssh/file-command.ts'
+import type { FilePath, FileWish } from '../../command/ssh/file-command.ts'
+import { Refusal, SallyportError } from '../../core/errors.ts'
+import { Permit } from '../../core/permit.ts'
 import type { Session } from '../../core/session.ts'
+import { SftpFields, SftpSplitter, sftpStatus, sftpType, writeRealPath, writeStatus } from '../../wire/ssh/sftp.ts'
 import { ClientOutput } from './client-output.ts'
+import { FileTransfer } from './file-transfer.ts'
+import { heldLine, refusalLines } from './held-words.ts'
+
+/** Requests without an answer; more, and the client is not read until some are answered. */
+const MAX_OUTSTANDING = 1_024
+/** Refusals a client is told of on stderr; the rest are status answers only. */
+const MAX_SAID = 20
+
+export interface SftpRunParts {
+  readonly channel: ServerChannel
+  readonly session: Session
+  readonly target: Promise<Client>
+  readonly signal: AbortSignal
+}
+
+type Outstanding =
+  | { readonly kind: 'open'; readonly transfer: FileTransfer; readonly startedAt: number }
+  | { readonly kind: 'close'; readonly transfer: FileTransfer | null }
+  | { readonly kind: 'read'; readonly transfer: FileTransfer | null; readonly offset: bigint }
+  | {
+      readonly kind: 'operation'
+      readonly command: number
+      readonly wish: Extract<FileWish, { kind: 'judged' }>
+      readonly startedAt: number
+    }
+  | { readonly kind: 'own'; readonly answer: (packet: Buffer | null) => void }
+  | { readonly kind: 'other' }
 
 export class SftpRun {
+  readonly #parts: SftpRunParts
   readonly #output: ClientOutput
-  constructor({ channel }: { channel: ServerChannel; session: Session; target: Promise<Client>; signal: AbortSignal }) {
-    this.#output = new ClientOutput(channel)
+  readonly #closed = new AbortController()
+  readonly #outstanding = new Map<number, Outstanding>()
+  readonly #open = new Map<string, { readonly transfer: FileTransfer; readonly startedAt: number }>()
+  #upstream: ClientChannel | null = null
+  #ownId = 0
+  #said = 0
+  #answered: () => void = () => {}
+
+  constructor(parts: SftpRunParts) {
+    this.#parts = parts
+    this.#output = new ClientOutput(parts.channel)
+    parts.channel.once('close', () => {
+      this.#upstream?.close()
+      this.#end()
+    })
   }
+
+  /** Resolves when the channel is over. @throws {SallyportError} RECORDING_FAILED: the session must end. */
   async start(): Promise<void> {
-    this.#output.say('sallyport: sftp is not offered')
-    await this.#output.finish({ kind: 'status', status: 126 })
+    const { channel } = this.#parts
+    try {
+      const client = await this.#parts.target
+      const upstream = await new Promise<ClientChannel>((resolve, reject) => {
+        client.subsys('sftp', (error, opened) => {
+          if (error === undefined) resolve(opened)
+          else reject(new SallyportError('TARGET_UNREACHABLE', 'the target offers no sftp', { cause: error }))
+        })
+      })
+      this.#upstream = upstream
+      upstream.on('error', () => upstream.close())
+      upstream.stderr.pipe(this.#output.stderr, { end: false })
+      if (this.#closed.signal.aborted) upstream.close()
+      let status = 0
+      upstream.on('exit', (code: number | null) => (status = code ?? 255))
+      await Promise.all([this.#fromClient(upstream), this.#fromTarget(upstream)])
+      this.#closeAll()
+      await this.#output.finish({ kind: 'status', status })
+    } catch (error) {
+      this.#upstream?.close()
+      this.#closeAll()
+      const { text, status } = refusalLines(error)
+      this.#output.say(text)
+      await this.#output.finish({ kind: 'status', status })
+      channel.resume()
+      if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') throw error
+    }
   }
+
+  async #fromClient(upstream: ClientChannel): Promise<void> {
+    const splitter = new SftpSplitter()
+    for await (const chunk of this.#parts.channel) {
+      if (!Buffer.isBuffer(chunk)) continue
+      for (const packet of splitter.push(chunk)) {
+        if (this.#closed.signal.aborted) return
+        await this.#request(packet, upstream)
+        while (this.#outstanding.size > MAX_OUTSTANDING && !this.#closed.signal.aborted) {
+          await new Promise<void>(resolve => (this.#answered = resolve))
+        }
+      }
+    }
+    upstream.end()
+  }
+
+  async #send(upstream: ClientChannel, packet: Buffer): Promise<void> {
+    if (!upstream.write(packet)) await this.#drained(upstream)
+  }
+
+  async #drained(stream: Writable): Promise<void> {
+    const { signal } = this.#closed
+    if (signal.aborted) return
+    await new Promise<void>(resolve => {
+      const done = (): void => {
+        stream.off('drain', done)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      stream.once('drain', done)
+      signal.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  /** Nobody waits for an answer any more. */
+  #end(): void {
+    this.#closed.abort()
+    this.#answered()
+    for (const [id, request] of this.#outstanding) {
+      if (request.kind !== 'own') continue
+      this.#outstanding.delete(id)
+      request.answer(null)
+    }
+  }
+
+  async #request(packet: Buffer, upstream: ClientChannel): Promise<void> {
+    const wish = readFileWish(packet)
+    const fields = new SftpFields(packet)
+    if (fields.type === sftpType.init) return this.#send(upstream, packet)
+    const id = fields.uint32()
+    if (this.#outstanding.has(id)) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: a request number is used twice at a time')
+    switch (wish.kind) {
+      case 'refused':
+        this.#parts.session.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
+        return this.#refuse(id, `sallyport: denied: ${wish.reason}`, sftpStatus.unsupported)
+      case 'passed':
+        this.#outstanding.set(id, this.#follow(fields))
+        return this.#send(upstream, packet)
+      case 'judged': {
+        const startedAt = performance.now()
+        let command: number
+        let paths: readonly string[]
+        try {
+          paths = await Promise.all(wish.paths.map(wanted => this.#resolve(wanted, upstream)))
+          command = await this.#judge(wish, paths, packet)
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error
+          const { text } = refusalLines(error)
+          return this.#refuse(id, text, sftpStatus.permissionDenied)
+        }
+        const isOpen = fields.type === sftpType.open
+        const operation = wish.operations.includes('write') ? 'write' : 'read'
+        this.#outstanding.set(
+          id,
+          isOpen
+            ? { kind: 'open', transfer: new FileTransfer(command, paths[0] ?? '', operation), startedAt }
+            : { kind: 'operation', command, wish: { ...wish, paths: paths.map(each => ({ path: each, follows: false })) }, startedAt },
+        )
+        return this.#send(upstream, packet)
+      }
+    }
+  }
+
+  async #judge(wish: Extract<FileWish, { kind: 'judged' }>, paths: readonly string[], packet: Buffer): Promise<number> {
+    const { session, signal } = this.#parts
+    const admission = await session.admit(
+      wish.operations.map(operation => fileCommand(operation, paths)),
+      {
+        bytes: () => packet,
+        signal: AbortSignal.any([signal, this.#closed.signal]),
+        onHeld: hold => this.#output.say(heldLine(hold)),
+        notes: [],
+      },
+    )
+    if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a command without a permit')
+    if (this.#closed.signal.aborted) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
+    return admission.numbers[0] ?? 0
+  }
+
+  /** What to remember of a request that is not judged, so that its answer is understood. */
+  #follow(fields: SftpFields): Outstanding {
+    switch (fields.type) {
+      case sftpType.close: {
+        const handle = fields.bytes().toString('latin1')
+        const open = this.#open.get(handle)
+        this.#open.delete(handle)
+        if (open !== undefined) this.#closeFile(open.transfer, open.startedAt)
+        return { kind: 'close', transfer: null }
+      }
+      case sftpType.read: {
+        const transfer = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
+        return { kind: 'read', transfer, offset: fields.uint64() }
+      }
+      case sftpType.write: {
+        const transfer = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
+        transfer?.take(fields.uint64(), fields.bytes())
+        return { kind: 'other' }
+      }
+      default:
+        return { kind: 'other' }
+    }
+  }
+
+  /** The path without links and dots, by the target's own word; its end stays as it is where the operation acts on the end itself. */
+  async #resolve({ path: wanted, follows }: FilePath, upstream: ClientChannel): Promise<string> {
+    const trimmed = wanted.length > 1 ? wanted.replace(/\/+$/, '') || '/' : wanted
+    const end = path.posix.basename(trimmed)
+    const isPlainEnd = end !== '.' && end !== '..' && end !== ''
+    const whole = follows || !isPlainEnd ? await this.#realPath(trimmed === '' ? '.' : trimmed, upstream) : null
+    if (whole !== null) return whole
+    const folder = await this.#realPath(path.posix.dirname(trimmed), upstream)
+    if (folder !== null && isPlainEnd) return path.posix.join(folder, end)
+    // The folder is not there: the target will say so. Until then the path is judged as it is written.
+    return trimmed.startsWith('/') ? path.posix.normalize(trimmed) : trimmed
+  }
+
+  async #realPath(wanted: string, upstream: ClientChannel): Promise<string | null> {
+    do this.#ownId = (this.#ownId + 1) % 0x1_0000_0000
+    while (this.#outstanding.has(this.#ownId))
+    const id = this.#ownId
+    const answer = new Promise<Buffer | null>(resolve => this.#outstanding.set(id, { kind: 'own', answer: resolve }))
+    if (this.#closed.signal.aborted) this.#end()
+    await this.#send(upstream, writeRealPath(id, wanted))
+    const packet = await answer
+    if (packet === null) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the connection ended')
+    const fields = new SftpFields(packet)
+    fields.uint32()
+    if (fields.type !== sftpType.name || fields.uint32() !== 1) return null
+    const found = fields.text()
+    return found?.startsWith('/') === true ? found : null
+  }
+
+  async #refuse(id: number, text: string, status: number): Promise<void> {
+    const [line = ''] = text.split('\n', 1)
+    this.#said += 1
+    // Clients show a refusal as "Permission denied"; the reason is said beside it.
+    if (this.#said <= MAX_SAID) this.#output.say(line)
+    this.#answer(writeStatus(id, status, line))
+    await Promise.resolve()
+  }
+
+  #answer(packet: Buffer): boolean {
+    return this.#output.stdout.write(packet)
+  }
+
+  async #fromTarget(upstream: ClientChannel): Promise<void> {
+    const splitter = new SftpSplitter()
+    for await (const chunk of upstream) {
+      if (!Buffer.isBuffer(chunk)) continue
+      for (const packet of splitter.push(chunk)) {
+        if (this.#isForClient(packet) && !this.#answer(packet)) await this.#drained(this.#output.stdout)
+      }
+    }
+    this.#end()
+    // Nothing more can be answered: a client that goes on asking is not waited for.
+    this.#parts.channel.push(null)
+  }
+
+  /** Takes note of an answer; false when it is for the gateway itself. */
+  #isForClient(packet: Buffer): boolean {
+    const fields = new SftpFields(packet)
+    if (fields.type === sftpType.version) return true
+    const id = fields.uint32()
+    const request = this.#outstanding.get(id)
+    if (request === undefined) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: the target answered what nobody asked')
+    this.#outstanding.delete(id)
+    this.#answered()
+    switch (request.kind) {
+      case 'own':
+        request.answer(packet)
+        return false
+      case 'open':
+        if (fields.type === sftpType.handle) this.#open.set(fields.bytes().toString('latin1'), request)
+        else this.#result(request.transfer.command, statusOf(fields), request.startedAt)
+        return true
+      case 'read':
+        if (fields.type === sftpType.data) request.transfer?.take(request.offset, fields.bytes())
+        return true
+      case 'operation': {
+        // Opening a folder answers with a handle, everything else with a status.
+        const status = fields.type === sftpType.status ? fields.uint32() : sftpStatus.ok
+        const { wish, command } = request
+        if (status === sftpStatus.ok) {
+          for (const { path: each } of wish.paths) {
+            this.#parts.session.append({ kind: 'file', command, path: each, operation: wish.operations.join(', '), bytes: 0, digest: null })
+          }
+        }
+        this.#result(command, status, request.startedAt)
+        return true
+      }
+      case 'close':
+      case 'other':
+        return true
+    }
+  }
+
+  #closeFile(transfer: FileTransfer, startedAt: number): void {
+    const { command, path: file, operation, bytes } = transfer
+    this.#parts.session.append({ kind: 'file', command, path: file, operation, bytes, digest: transfer.digest() })
+    this.#result(command, sftpStatus.ok, startedAt)
+  }
+
+  #result(command: number, status: number, startedAt: number): void {
+    const tag = status === sftpStatus.ok ? 'ok' : `sftp status ${status}`
+    this.#parts.session.append({ kind: 'result', command, tag, rows: 0, durationMs: performance.now() - startedAt })
+  }
+
+  /** Files that were never closed: the connection ended first. */
+  #closeAll(): void {
+    for (const { transfer, startedAt } of this.#open.values()) this.#closeFile(transfer, startedAt)
+    this.#open.clear()
+  }
+}
+
+function statusOf(fields: SftpFields): number {
+  return fields.type === sftpType.status ? fields.uint32() : sftpStatus.failure
 }

@@ -1,0 +1,123 @@
+// What a shell line would run: every program in it, wrappers unwrapped, and the files its redirections touch.
+import { doubt, INTERPRETERS, plain, readings } from './programs.ts'
+import type { Argument, Behaviour } from './programs.ts'
+import { readShell } from './shell-reader.ts'
+import { GOVERNING_NAME, ShellDoubt } from './shell-word.ts'
+import type { SimpleCommand } from './shell-word.ts'
+import { MAX_DEPTH } from './word-reader.ts'
+import { unwrap } from './wrappers.ts'
+
+/** Stands in an argument list for everything from the first argument on that the line itself does not tell. */
+export const UNKNOWN_ARGUMENT = '⟦not known⟧'
+/** Bytes a policy has nothing to say about. */
+const HARMLESS_FILES = new Set(['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/stdin'])
+
+export interface ShellLine {
+  readonly programs: readonly string[]
+  readonly argvs: readonly (readonly string[])[]
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+  /** Why the line is opaque; null when every program in it is known. Programs found so far are listed all the same. */
+  readonly doubt: string | null
+}
+
+/** Reads a line. Never throws: what is not understood is a doubt. */
+export function readShellLine(line: string): ShellLine {
+  const reading = new LineReading()
+  reading.line(line, 0)
+  return {
+    programs: [...new Set(reading.argvs.map(([program = '']) => program))],
+    argvs: reading.argvs,
+    reads: [...reading.reads],
+    writes: [...reading.writes],
+    doubt: reading.doubt,
+  }
+}
+
+class LineReading {
+  readonly argvs: string[][] = []
+  readonly reads = new Set<string>()
+  readonly writes = new Set<string>()
+  doubt: string | null = null
+
+  line(text: string, depth: number): void {
+    if (depth > MAX_DEPTH) {
+      this.#doubt('it is nested too deep')
+      return
+    }
+    try {
+      for (const command of readShell(text)) this.#command(command, depth)
+    } catch (error) {
+      if (error instanceof ShellDoubt) this.#doubt(error.message)
+      else if (error instanceof RangeError) this.#doubt('it is nested too deep')
+      else throw error
+    }
+  }
+
+  #command({ assignments, words, redirects }: SimpleCommand, depth: number): void {
+    for (const name of assignments) if (GOVERNING_NAME.test(name)) this.#doubt(`it sets ${name}`)
+    for (const { kind, target } of redirects) {
+      if (kind === 'text') continue
+      if (target.text === null) this.#doubt('a redirection to a file that is not known')
+      else if (!HARMLESS_FILES.has(target.text)) (kind === 'read' ? this.reads : this.writes).add(target.text)
+    }
+    const [program, ...args] = words
+    if (program === undefined) return
+    // Several words may come of one: what follows it is not where it seems to be.
+    const many = args.findIndex(word => word.isMany)
+    const known: Argument[] = args.map((word, index) => (many !== -1 && index >= many ? null : word.text))
+    this.#run([program.text, ...known], depth)
+  }
+
+  #run(argv: readonly Argument[], depth: number): void {
+    const [program = null, ...args] = argv
+    if (program === null || program === '') {
+      this.#doubt('a program that is not known before it runs')
+      return
+    }
+    const unknown = args.indexOf(null)
+    this.argvs.push([
+      program,
+      ...args.filter(arg => arg !== null).slice(0, unknown === -1 ? args.length : unknown),
+      ...(unknown === -1 ? [] : [UNKNOWN_ARGUMENT]),
+    ])
+    const behaviour = depth > MAX_DEPTH ? doubt('it is nested too deep') : behaviourOf(program, args)
+    switch (behaviour.kind) {
+      case 'plain':
+        return
+      case 'doubt':
+        this.#doubt(behaviour.reason)
+        return
+      case 'runs':
+        this.#run(behaviour.argv, depth + 1)
+        return
+      case 'runs-each':
+        for (const inner of behaviour.argvs) this.#run(inner, depth + 1)
+        return
+      case 'shell':
+        this.line(behaviour.text, depth + 1)
+        return
+      case 'writes':
+        for (const path of behaviour.paths) if (!HARMLESS_FILES.has(path) && path !== '-') this.writes.add(path)
+        return
+    }
+  }
+
+  #doubt(reason: string): void {
+    this.doubt ??= reason
+  }
+}
+
+function behaviourOf(program: string, args: readonly Argument[]): Behaviour {
+  const name = program.slice(program.lastIndexOf('/') + 1)
+  if (name === '') return doubt('a folder is no program')
+  const wrapped = unwrap(name, args)
+  if (wrapped !== null) return wrapped
+  const versioned = /^(?:python|perl|ruby|php|lua|node|tclsh|gcc|g\+\+)[\d.]+$/.test(name)
+  if (INTERPRETERS.has(name) || versioned) {
+    return args.length === 1 && (args[0] === '--version' || args[0] === '--help')
+      ? plain
+      : doubt(`${name} runs what is not in the line, or can`)
+  }
+  return Object.hasOwn(readings, name) ? (readings[name]?.(args) ?? plain) : plain
+}
