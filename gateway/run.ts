@@ -30,6 +30,8 @@ import { openFrontDesk } from './session/front-desk.ts'
 import { openLeaseDesk } from './session/lease-desk.ts'
 import { newTicket } from './session/ticket.ts'
 import { version } from './core/version.ts'
+import { makeRunCertificate } from './wire/kubernetes/run-certificate.ts'
+import type { RunCertificate } from './wire/kubernetes/run-certificate.ts'
 
 /** What is told once everything listens; the control listener adds itself. */
 export type RunReady = Omit<Ready, 'kind' | 'control' | 'pid' | 'warnings'> & { readonly warnings: readonly string[] }
@@ -63,6 +65,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
     const idToken = idTokens(launch, http)
     const connections = names.map(name => connectionOf(runPolicy, name))
+    const certificate = makeRunCertificate(clock.now())
     const sshKeys = new Map(connections.filter(({ protocol }) => protocol === 'ssh').map(({ name }) => [name, createSshRunKeys()]))
     const context = (connection: Connection): CredentialContext => ({
       idToken,
@@ -89,12 +92,14 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
           clock,
           keptRows,
         }
-        const engine = await engineFor(connection, runPolicy, sshKeys.get(connection.name) ?? null)
+        const engine = await engineFor(connection, runPolicy, sshKeys.get(connection.name) ?? null, certificate)
         return doors.open(openFrontDesk({ ...parts, masker: masker(identity, connection) }), ticket, engine)
       }),
     )
     const clients = clientEnvironment(
-      open.map(({ desk: { connection }, ticket, port }) => doorOf(connection, ticket, port, sshKeys.get(connection.name) ?? null)),
+      open.map(({ desk: { connection }, ticket, port }) =>
+        doorOf(connection, ticket, port, sshKeys.get(connection.name) ?? null, certificate),
+      ),
       launch.clientDir,
     )
     let finished: Promise<Finished> | null = null
@@ -148,11 +153,15 @@ function doorOf(
   ticket: string,
   port: number,
   keys: SshRunKeys | null,
+  certificate: RunCertificate,
 ): Parameters<typeof clientEnvironment>[0][number] {
   const user = connection.user ?? 'sallyport'
   if (keys !== null) {
     const { clientKey, hostPublic } = keys
     return { protocol: 'ssh', name: connection.name, port, ticket, user, address: connection.host, clientKey, hostKey: hostPublic }
+  }
+  if (connection.protocol === 'kubernetes') {
+    return { protocol: 'kubernetes', name: connection.name, port, ticket, authority: certificate.authority }
   }
   return { protocol: 'postgres', name: connection.name, port, ticket, user, database: connection.database ?? user }
 }

@@ -3,6 +3,8 @@
 import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
 import type { ClientFile, Endpoint } from './protocol.ts'
+import { kubernetesUrl, kubernetesVariables, kubernetesFiles } from './kubernetes-door.ts'
+import type { KubernetesDoor } from './kubernetes-door.ts'
 import { sshFiles, sshUrl } from './ssh-door.ts'
 import type { SshDoor } from './ssh-door.ts'
 
@@ -17,7 +19,7 @@ export interface PostgresDoor {
 }
 
 /** One per connection; each protocol brings its own. */
-export type Door = PostgresDoor | SshDoor
+export type Door = PostgresDoor | SshDoor | KubernetesDoor
 
 export interface ClientEnvironment {
   readonly endpoints: readonly Endpoint[]
@@ -54,6 +56,8 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
   const [only] = services
   if (only !== undefined) environment['PGSERVICEFILE'] = path.join(clientDir, SERVICE_FILE)
   if (only !== undefined && services.length === 1) Object.assign(environment, postgresVariables(only))
+  const clusters = doors.filter(door => door.protocol === 'kubernetes')
+  Object.assign(environment, kubernetesVariables(clusters, clientDir))
   return {
     endpoints: doors.map(door => ({ name: door.name, protocol: door.protocol, host: HOST, port: door.port, url: urlOf(door) })),
     environment,
@@ -63,6 +67,7 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
         doors.filter(door => door.protocol === 'ssh'),
         clientDir,
       ),
+      ...kubernetesFiles(clusters),
     ],
     hide: doors.flatMap(door => hiddenForms(door.ticket)),
   }
@@ -79,6 +84,8 @@ function urlOf(door: Door): string {
       return postgresUrl(door)
     case 'ssh':
       return sshUrl(door)
+    case 'kubernetes':
+      return kubernetesUrl(door)
   }
 }
 

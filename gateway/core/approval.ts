@@ -20,6 +20,8 @@ export interface ApprovalRequest {
   /** The exact bytes that will run. */
   readonly bytes: Buffer
   readonly notes: readonly string[]
+  /** What the command would change, as a unified diff, where that is known. */
+  readonly diff?: string | null
 }
 
 /** Told of what happens to one request, for recording and for the client. */

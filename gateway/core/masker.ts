@@ -36,6 +36,29 @@ export interface ColumnRule {
   readonly inference: 'allow' | 'refuse'
 }
 
+/** What was covered in a document: by which rule, where, how often. */
+export interface CoveredField {
+  readonly rule: string
+  /** `secrets:data`, or `configmaps:text` for what patterns found. */
+  readonly field: string
+  readonly values: number
+}
+
+/** Covers fields of API objects: in objects, lists, tables, watch events, and in the copies of an object that stand in its annotations. */
+export interface ObjectMask {
+  /** False only when nothing in this JSON text about `resource[.group]` can need a cover; cheap. */
+  mayCover(json: Buffer, resource: string): boolean
+  /**
+   * The document with everything covered. Numbers keep all their digits.
+   * @throws {SyntaxError} when it is not JSON, or nested deeper than any object is: it must not be shown.
+   */
+  apply(json: Buffer, resource: string): { readonly json: Buffer; readonly covered: readonly CoveredField[] }
+  /** Paths whose values are hidden in objects of this resource; `*` is any key or element. Empty = none. */
+  paths(resource: string): readonly (readonly string[])[]
+  /** True when the bytes hold what a cover shows: writing them back would destroy the value behind it. */
+  hasMarker(bytes: Buffer): boolean
+}
+
 export interface Masker {
   /** Column rules that hold for this connection and identity (those lifted by `unless` are left out). Empty = no column is masked. */
   readonly columns: readonly ColumnRule[]
@@ -43,4 +66,6 @@ export interface Masker {
   readonly lifted: readonly string[]
   /** null = no pattern applies. */
   readonly text: TextMask | null
+  /** What may be seen of API objects. Left out by maskers for other protocols; an engine that needs it shows nothing without it. */
+  readonly objects?: ObjectMask
 }

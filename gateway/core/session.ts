@@ -27,6 +27,18 @@ export interface AdmitOptions {
   readonly onHeld: (hold: Hold) => void
   /** Facts for the approver, e.g. `a transaction is open: its locks are held while you decide`. */
   readonly notes: readonly string[]
+  /**
+   * Finds out what the command would change, before a person is asked; not called when nobody is.
+   * @throws {Refusal} when it turns out that it cannot be approved: nobody is asked then.
+   */
+  readonly evidence?: (signal: AbortSignal) => Promise<Evidence>
+}
+
+/** What an approver gets to see beside the command itself. */
+export interface Evidence {
+  /** Lines of a unified diff, null = there is none. Nothing in it that the client may not see. */
+  readonly diff: string | null
+  readonly notes: readonly string[]
 }
 
 export interface Admission {

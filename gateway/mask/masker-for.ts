@@ -3,6 +3,7 @@ import type { ColumnRule, Masker } from '../core/masker.ts'
 import type { MaskRule } from '../core/mask-rule.ts'
 import type { MaskerFor } from '../core/policy.ts'
 import { cellMask } from './cell-mask.ts'
+import { objectMask } from './object-mask.ts'
 import { textMask } from './text-mask.ts'
 
 /**
@@ -16,10 +17,12 @@ export function maskerFor(rules: readonly MaskRule[], runKey: Buffer): MaskerFor
     const here = rules.filter(rule => rule.on === null || rule.on.includes(connection.name))
     const isLifted = (rule: MaskRule): boolean => rule.unless.some(group => identity.groups.has(group))
     const holding = here.filter(rule => !isLifted(rule))
+    const text = textMask(holding, runKey)
     return {
       columns: holding.flatMap(rule => columnRules(rule, runKey)),
       lifted: here.filter(isLifted).map(rule => rule.name),
-      text: textMask(holding, runKey),
+      text,
+      objects: objectMask({ holding, lifted: here.filter(isLifted), text, runKey }),
     }
   }
 }

@@ -241,7 +241,7 @@ function paceMs(sinceMs: number): number {
 }
 
 function refuseUnshowable(request: ApprovalRequest): void {
-  let bytes = 0
+  let bytes = Buffer.byteLength(request.diff ?? '')
   for (const command of request.commands) {
     bytes += Buffer.byteLength(command.text)
     if (command.protocol === 'postgres') for (const value of command.values) bytes += Buffer.byteLength(value ?? '')

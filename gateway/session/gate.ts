@@ -148,6 +148,9 @@ export class Gate {
       this.#commitOr(failed, [askEvent(number, hold, decision.approvers.count, digest)])
     }
     try {
+      const waiting = AbortSignal.any([options.signal, failed.signal])
+      const evidence = options.evidence === undefined ? null : await options.evidence(waiting)
+      const notes = [...options.notes, ...(evidence?.notes ?? [])]
       const verdict = await approvals.ask(
         {
           session,
@@ -159,8 +162,8 @@ export class Gate {
           because: decision.because,
           approvers: decision.approvers,
           bytes,
-          notes:
-            hidden === 0 ? options.notes : [...options.notes, `${hidden} masked ${hidden === 1 ? 'value is' : 'values are'} not shown`],
+          notes: hidden === 0 ? notes : [...notes, `${hidden} masked ${hidden === 1 ? 'value is' : 'values are'} not shown`],
+          diff: evidence?.diff ?? null,
         },
         {
           onHeld: (held, heldDigest) => {
@@ -176,7 +179,7 @@ export class Gate {
           },
           onRefused: answer => this.#recordRefused(number, answer),
         },
-        AbortSignal.any([options.signal, failed.signal]),
+        waiting,
       )
       if (failed.signal.aborted) throw failed.signal.reason
       if (!isAsked) recordAsk()

@@ -79,6 +79,9 @@ function commandsOf(request: ApprovalRequest): readonly string[] {
     )
     for (const other of others) lines.push('', ...commandOf(other, request.bytes))
   }
+  if (request.diff !== undefined && request.diff !== null && request.diff !== '') {
+    lines.push('', 'What it would change:', fence(visible(request.diff), 'diff'))
+  }
   return lines
 }
 

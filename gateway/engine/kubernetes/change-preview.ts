@@ -1,0 +1,161 @@
+// What a held write would change: the same request as a dry run, compared with the object as it is. And, once people have answered,
+// whether the object is still the one that they saw.
+import type { IncomingMessage } from 'node:http'
+import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
+import { Refusal, SallyportError } from '../../core/errors.ts'
+import type { Evidence, Session } from '../../core/session.ts'
+import { diffLines } from './diff.ts'
+import { bodyForm } from './body-text.ts'
+import type { KubernetesTarget, TargetRequest } from './target.ts'
+import { resourceOf } from './write-check.ts'
+
+type Wish = Extract<KubernetesReading, { kind: 'command' }>
+
+const MAX_OBJECT_BYTES = 4 * 1_024 * 1_024
+const writes = new Set(['create', 'update', 'patch', 'delete'])
+/** Subresources whose answer is the object itself; the others have their own meaning, or no dry run. */
+const objectSubresources = new Set(['', 'status', 'scale', 'ephemeralcontainers', 'resize', 'approval', 'finalize'])
+
+interface Live {
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly text: string
+}
+
+export class ChangePreview {
+  readonly #target: KubernetesTarget
+  readonly #session: Session
+  readonly #wish: Wish
+  readonly #forward: TargetRequest
+  /** The object that the people were shown; undefined = nothing was shown. */
+  #shown: Live | null | undefined = undefined
+
+  constructor(target: KubernetesTarget, session: Session, wish: Wish, forward: TargetRequest) {
+    this.#target = target
+    this.#session = session
+    this.#wish = wish
+    this.#forward = forward
+  }
+
+  /** @throws {Refusal} when a body that nobody can read has no dry run either. */
+  async take(signal: AbortSignal): Promise<Evidence> {
+    const { command, info } = this.#wish
+    if (info.kind !== 'resource' || !writes.has(command.verb) || !objectSubresources.has(info.subresource)) {
+      return this.#unread('there is no dry run of such a request')
+    }
+    try {
+      const live = info.name === '' ? null : await this.#live(signal)
+      if (info.name !== '') this.#shown = live
+      if (command.verb === 'delete') return deletion(live)
+      const after = await this.#dryRun(signal)
+      if ('refused' in after) return this.#unread(`the server does not take a dry run of it: ${after.refused}`)
+      const version = live === null ? '' : `, resourceVersion ${live.resourceVersion}: it is refused if the object has changed since`
+      return {
+        diff: diffLines(live?.text ?? '', after.text),
+        notes: [live === null ? 'the dry run was accepted; the object does not exist yet' : `the dry run was accepted${version}`],
+      }
+    } catch (error) {
+      if (error instanceof Refusal || signal.aborted) throw error
+      return this.#unread(error instanceof SallyportError ? error.message : 'the answer could not be read')
+    }
+  }
+
+  /** @throws {Refusal} when the object is not the one that was shown any more. */
+  async check(signal: AbortSignal): Promise<void> {
+    if (this.#shown === undefined) return
+    const now = await this.#live(signal)
+    if (now?.uid === this.#shown?.uid && now?.resourceVersion === this.#shown?.resourceVersion) return
+    throw new Refusal(
+      'COMMAND_CANCELLED',
+      null,
+      `sallyport: cancelled: ${this.#wish.command.resources[0] ?? 'the object'} changed while the request was held`,
+      {
+        why: 'what was approved is the change of an object that is not there any more in that form',
+        fix: 'run the command again: a new request shows what it would change now',
+      },
+    )
+  }
+
+  #unread(reason: string): Evidence {
+    const form = bodyForm(String(this.#forward.headers['content-type'] ?? ''), this.#forward.body)
+    if (form !== 'protobuf') return { diff: null, notes: [`not shown what it would change: ${reason}`] }
+    throw new Refusal('COMMAND_DENIED', null, 'sallyport: the request cannot be shown to an approver', {
+      why: `its body is protobuf, and ${reason}`,
+      fix: 'send it as JSON (kubectl apply -f does)',
+    })
+  }
+
+  async #live(signal: AbortSignal): Promise<Live | null> {
+    const path = this.#forward.target.split('?')[0] ?? ''
+    const answer = await this.#ask({ method: 'GET', target: path, headers: { accept: 'application/json' }, body: null }, signal)
+    if (answer.status === 404) return null
+    if (answer.status !== 200) throw new SallyportError('TARGET_UNREACHABLE', `the object cannot be read (status ${answer.status})`)
+    const { uid, resourceVersion } = identityOf(answer.body)
+    return { uid, resourceVersion, text: this.#readable(answer.body) }
+  }
+
+  async #dryRun(signal: AbortSignal): Promise<{ readonly text: string } | { readonly refused: string }> {
+    const { target, headers } = this.#forward
+    const request = {
+      ...this.#forward,
+      target: `${target}${target.includes('?') ? '&' : '?'}dryRun=All`,
+      headers: { ...headers, accept: 'application/json' },
+    }
+    const answer = await this.#ask(request, signal)
+    return answer.status < 300 ? { text: this.#readable(answer.body) } : { refused: `status ${answer.status}` }
+  }
+
+  async #ask(request: TargetRequest, signal: AbortSignal): Promise<{ readonly status: number; readonly body: Buffer }> {
+    const answer = await this.#target.ask(await this.#session.borrow(signal), request, signal)
+    return { status: answer.statusCode ?? 0, body: await wholeBody(answer) }
+  }
+
+  /** The masked object without what the server keeps for itself. */
+  #readable(body: Buffer): string {
+    const masks = this.#session.masker.objects
+    if (masks === undefined) throw new SallyportError('INTERNAL', 'this session has no masks for objects')
+    const masked: unknown = JSON.parse(masks.apply(body, resourceOf(this.#wish.command)).json.toString('utf8'))
+    return JSON.stringify(withoutBookkeeping(masked), null, 2)
+  }
+}
+
+function deletion(live: Live | null): Evidence {
+  if (live === null) return { diff: null, notes: ['the object does not exist'] }
+  return {
+    diff: diffLines(live.text, ''),
+    notes: [`resourceVersion ${live.resourceVersion}: it is refused if the object has changed since`],
+  }
+}
+
+function identityOf(body: Buffer): { readonly uid: string; readonly resourceVersion: string } {
+  const parsed: unknown = JSON.parse(body.toString('utf8'))
+  const metadata: unknown = typeof parsed === 'object' && parsed !== null && 'metadata' in parsed ? parsed.metadata : null
+  if (typeof metadata !== 'object' || metadata === null) throw new SallyportError('TARGET_UNREACHABLE', 'the object has no metadata')
+  const text = (name: string): string => {
+    const value: unknown = Object.getOwnPropertyDescriptor(metadata, name)?.value
+    return typeof value === 'string' ? value : ''
+  }
+  return { uid: text('uid'), resourceVersion: text('resourceVersion') }
+}
+
+function withoutBookkeeping(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('metadata' in value)) return value
+  const { metadata } = value
+  if (typeof metadata !== 'object' || metadata === null) return value
+  const kept = Object.entries(metadata).filter(
+    ([name]) => !['managedFields', 'resourceVersion', 'generation', 'uid', 'creationTimestamp', 'selfLink'].includes(name),
+  )
+  return { ...value, metadata: Object.fromEntries(kept) }
+}
+
+async function wholeBody(answer: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of answer) {
+    if (!(part instanceof Buffer)) continue
+    length += part.length
+    if (length > MAX_OBJECT_BYTES) throw new SallyportError('TARGET_UNREACHABLE', 'the object is too large to be shown')
+    parts.push(part)
+  }
+  return Buffer.concat(parts, length)
+}

@@ -1,0 +1,155 @@
+// One request of a client from its first byte to its last: read, judged, sent on, answered. What fails on the way is a Status.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { readKubernetesRequest } from '../../command/kubernetes/kubernetes-command.ts'
+import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
+import { Refusal, SallyportError } from '../../core/errors.ts'
+import type { Admission, Hold, Session } from '../../core/session.ts'
+import { relayAnswer } from './answer.ts'
+import { ChangePreview } from './change-preview.ts'
+import { readBody } from './request-body.ts'
+import { answeredHeaders, forwardedHeaders, readableAccept } from './request-headers.ts'
+import { sendStatus } from './send-status.ts'
+import { shownCommand } from './shown-command.ts'
+import { statusOf } from './status-answer.ts'
+import type { TargetRequest } from './target.ts'
+import type { Visit } from './visit.ts'
+import { refuseHarmfulWrite } from './write-check.ts'
+
+type Wish = Extract<KubernetesReading, { kind: 'command' }>
+
+export async function answerRequest(visit: Visit, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const session = visit.session('')
+  const over = new AbortController()
+  const stop = (): void => over.abort(new SallyportError('COMMAND_CANCELLED', 'the client went away'))
+  response.once('close', () => {
+    if (!response.writableFinished) stop()
+  })
+  const signal = AbortSignal.any([visit.gone, over.signal])
+  let wish: Wish | null = null
+  try {
+    const { method = '', url: target = '' } = request
+    const first = readKubernetesRequest({ method, target, body: null })
+    if (first.kind === 'refused') throw refusedRequest(first.reason)
+    if (first.kind === 'discovery') {
+      await answerDiscovery(visit, session, request, response, signal)
+      return
+    }
+    const body = await readBody(request, signal)
+    const reading = readKubernetesRequest({ method, target, body })
+    if (reading.kind !== 'command') throw refusedRequest('it cannot be read twice in the same way')
+    wish = reading
+    await answerWish(visit, session, { wish, request, response, body, signal })
+  } catch (error) {
+    if (signal.aborted) response.destroy()
+    else sendStatus(response, statusOf(error, subjectOf(session, wish)))
+    record(session, error)
+    // A recording that cannot be written ends the session (the connection), after its last words.
+    if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') visit.socket.end()
+  }
+}
+
+/** Refusals of the gate are in the recording already; those made here are not. */
+function record(session: Session, error: unknown): void {
+  if (error instanceof Refusal && error.rule !== null) return
+  if (error instanceof SallyportError && (error.code === 'RECORDING_FAILED' || error.code === 'COMMAND_CANCELLED')) return
+  const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'internal error')
+  try {
+    session.append({ kind: 'error', command: null, code: known.code, message: known.message })
+  } catch {
+    // The recorder has failed: the next request learns it from the gate.
+  }
+}
+
+interface Asked {
+  readonly wish: Wish
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly body: Buffer | null
+  readonly signal: AbortSignal
+}
+
+async function answerWish(visit: Visit, session: Session, { wish, request, response, body, signal }: Asked): Promise<void> {
+  const masks = masksOf(session)
+  const contentType = request.headers['content-type'] ?? ''
+  refuseHarmfulWrite(wish.command, body, contentType, masks)
+  const command = shownCommand(wish.command, body, contentType, masks)
+  const headers = { ...forwardedHeaders(request.headers), accept: readableAccept(request.headers.accept) }
+  const forward: TargetRequest = { method: request.method ?? '', target: request.url ?? '', headers, body }
+  const preview = new ChangePreview(visit.target, session, wish, forward)
+  const hold: { current: Hold | null } = { current: null }
+  const admitted = session.admit([command], {
+    bytes: () => Buffer.concat([Buffer.from(`${forward.method} ${forward.target}\n${contentType}\n`), body ?? Buffer.alloc(0)]),
+    signal,
+    onHeld: held => {
+      hold.current = held
+    },
+    notes: [],
+    evidence: waiting => preview.take(waiting),
+  })
+  const admission: Admission = admitted instanceof Promise ? await admitted : admitted
+  if (admitted instanceof Promise) await preview.check(signal)
+  const startedMs = performance.now()
+  const lease = await session.borrow(signal)
+  const answer = await visit.target.send(admission.permit, lease, forward, signal)
+  const number = admission.numbers[0] ?? 0
+  await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warning: warningOf(hold.current) })
+}
+
+/** Kinds and schemas: what every client asks first. The gateway asks for it on its own account; nothing in it is anybody's data. */
+async function answerDiscovery(
+  visit: Visit,
+  session: Session,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  const target = request.url ?? ''
+  const isSchema = target.startsWith('/openapi/')
+  const headers = forwardedHeaders(request.headers)
+  // Old clients read schemas as protobuf only.
+  if (!isSchema) headers['accept'] = readableAccept(request.headers.accept)
+  await readBody(request, signal)
+  const lease = await session.borrow(signal)
+  const answer = await visit.target.ask(lease, { method: request.method ?? 'GET', target, headers, body: null }, signal)
+  response.writeHead(answer.statusCode ?? 500, answeredHeaders(answer.headers))
+  await pass(answer, response)
+}
+
+function pass(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    answer.once('error', reject)
+    answer.once('aborted', () => reject(new SallyportError('TARGET_UNREACHABLE', 'the API server ended its answer early')))
+    response.once('finish', resolve)
+    response.once('close', resolve)
+    answer.pipe(response)
+  })
+}
+
+/** Without a mask for objects nothing may be shown: Secrets are hidden without being named. */
+export function masksOf(session: Session): NonNullable<Session['masker']['objects']> {
+  const masks = session.masker.objects
+  if (masks === undefined) throw new SallyportError('INTERNAL', 'this session has no masks for objects')
+  return masks
+}
+
+function warningOf(hold: Hold | null): string | null {
+  if (hold === null) return null
+  const where = hold.where === null ? '' : ` ${hold.where}`
+  const text = `sallyport: held by rule ${hold.rule}, approved as ${hold.code}${where}`
+  // A quoted string of printable ASCII (RFC 9110, 5.6.4).
+  return `299 - "${text.replaceAll(/[^\u0020-\u007e]/g, '?').replaceAll(/["\\]/g, "'")}"`
+}
+
+export function refusedRequest(reason: string): SallyportError {
+  return new SallyportError('PROTOCOL_VIOLATION', `request refused: ${reason}`, {
+    why: 'what can be read in more than one way cannot be judged',
+    fix: 'write the path as the API documents it',
+  })
+}
+
+export function subjectOf(session: Session, wish: Wish | null): Parameters<typeof statusOf>[1] {
+  const connection = session.connection.name
+  return wish === null
+    ? { connection, command: null }
+    : { connection, command: wish.command.text, resource: wish.command.resource, name: wish.command.name }
+}

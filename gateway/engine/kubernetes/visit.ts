@@ -1,0 +1,34 @@
+// One connection of a client: its session once it proved the ticket, and the end of everything it waits for when it goes away.
+import type { TLSSocket } from 'node:tls'
+import type { FrontDesk, Session } from '../../core/session.ts'
+import type { KubernetesTarget } from './target.ts'
+
+export class Visit {
+  readonly desk: FrontDesk
+  readonly target: KubernetesTarget
+  readonly socket: TLSSocket
+  /** Aborted when the client is gone or the gateway ends. */
+  readonly gone: AbortSignal
+  #session: Session | null = null
+
+  constructor(desk: FrontDesk, target: KubernetesTarget, socket: TLSSocket, gone: AbortSignal) {
+    this.desk = desk
+    this.target = target
+    this.socket = socket
+    this.gone = gone
+  }
+
+  get isOpen(): boolean {
+    return this.#session !== null
+  }
+
+  /** The session of this connection; opened by its first request with a ticket. @param application what the client calls itself. */
+  session(application: string): Session {
+    this.#session ??= this.desk.checkIn({ application, login: this.desk.connection.user ?? 'the credential of the connection' })
+    return this.#session
+  }
+
+  close(reason: string): void {
+    this.#session?.checkOut(reason)
+  }
+}

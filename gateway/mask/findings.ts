@@ -1,0 +1,32 @@
+// What was covered in one object, and the plain texts that must not show up elsewhere in it.
+import type { CoveredField } from '../core/masker.ts'
+
+/** Shorter texts stand in too many places by chance. */
+const MIN_NEEDLE = 8
+const MAX_NEEDLES = 1_000
+
+export class Findings {
+  readonly #counts = new Map<string, { rule: string; field: string; values: number }>()
+  /** Hidden texts: they are covered wherever else they stand in the same object. */
+  readonly needles = new Set<string>()
+
+  count(rule: string, field: string, values = 1): void {
+    const key = `${rule}\0${field}`
+    const known = this.#counts.get(key)
+    if (known === undefined) this.#counts.set(key, { rule, field, values })
+    else known.values += values
+  }
+
+  hide(text: string): void {
+    if (text.length >= MIN_NEEDLE && this.needles.size < MAX_NEEDLES) this.needles.add(text)
+  }
+
+  /** Takes over the counts of another object; its needles are its own. */
+  add(other: Findings): void {
+    for (const { rule, field, values } of other.all()) this.count(rule, field, values)
+  }
+
+  all(): readonly CoveredField[] {
+    return [...this.#counts.values()]
+  }
+}
