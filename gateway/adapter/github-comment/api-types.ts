@@ -3,15 +3,17 @@ import { z } from 'zod'
 import { ChannelTrouble } from '../../core/approval-channel.ts'
 
 const userShape = z.object({ id: z.number().int().positive(), login: z.string().min(1), type: z.string() })
+const timeShape = z.iso.datetime({ offset: true })
 
 export const commentShape = z.object({
   id: z.number().int().positive(),
-  node_id: z.string(),
+  // Only the history of edits needs it; without it the two times say whether it was edited.
+  node_id: z.string().nullish(),
   body: z.string().nullish(),
   // A deleted account leaves null; nobody is that person any more.
   user: userShape.nullable(),
-  created_at: z.iso.datetime(),
-  updated_at: z.iso.datetime(),
+  created_at: timeShape,
+  updated_at: timeShape,
   html_url: z.string(),
   // Absence must not read as "not through an app".
   performed_via_github_app: z.looseObject({}).nullable().optional(),
@@ -21,13 +23,14 @@ export type ApiComment = z.infer<typeof commentShape>
 export const commentsShape = z.array(commentShape)
 
 export const pullShape = z.object({
-  number: z.number(),
   state: z.string(),
-  locked: z.boolean(),
-  merged: z.boolean(),
+  // Left out means no: a merged pull request is also closed, and into a locked one GitHub lets no stranger write.
+  locked: z.boolean().nullish(),
+  merged: z.boolean().nullish(),
   user: userShape.nullable(),
   head: z.object({ sha: z.string().regex(/^[0-9a-f]{40,64}$/) }),
 })
+export type ApiPull = z.infer<typeof pullShape>
 
 export const publicUserShape = userShape
 export const membershipShape = z.object({ state: z.string() })

@@ -11,7 +11,7 @@ import {
 } from '../../core/approval-channel.ts'
 import type { ApproverGroup } from '../../core/decision.ts'
 import type { Run } from '../../core/identity.ts'
-import { commentShape, commentsShape, editsShape, parse, pullShape, type ApiComment } from './api-types.ts'
+import { commentShape, commentsShape, editsShape, parse, pullShape, type ApiComment, type ApiPull } from './api-types.ts'
 import { GitHubApi, GitHubRefusal, type GitHubSettings } from './github-api.ts'
 import { People, type Requesters } from './people.ts'
 import { requestComment } from './request-comment.ts'
@@ -63,7 +63,6 @@ class GitHubChannel implements ApprovalChannel {
   readonly #where: { readonly owner: string; readonly repo: string }
   readonly #own = new Map<number, OwnComment>()
   readonly #said = new Set<number>()
-  readonly #nodeIds = new Map<number, string>()
   readonly #elsewhere = new Map<string, boolean>()
   #isKeyStated = false
   /** Where the last reading of a flood stopped. */
@@ -76,7 +75,7 @@ class GitHubChannel implements ApprovalChannel {
     this.#settings = settings
     this.#where = { owner, repo }
     this.#api = new GitHubApi(settings)
-    this.#people = new People(this.#api, settings.requesters)
+    this.#people = new People(this.#api, settings.requesters, reading => this.#author(reading))
   }
 
   prepare(group: ApproverGroup, signal: AbortSignal): Promise<void> {
@@ -84,13 +83,9 @@ class GitHubChannel implements ApprovalChannel {
   }
 
   async thread(signal: AbortSignal): Promise<Thread> {
-    const params = { ...this.#where, pull_number: this.#settings.pullRequest }
-    const data = await this.#api.read('GET /repos/{owner}/{repo}/pulls/{pull_number}', params, signal).catch((error: unknown) => {
-      throw this.#explained(error)
-    })
-    const pull = parse(pullShape, this.place, data)
+    const pull = await this.#pull(signal)
     if (pull.user !== null) this.#people.addRequester(pull.user)
-    const state = pull.merged ? 'merged' : pull.state !== 'open' ? pull.state : pull.locked ? 'locked' : 'open'
+    const state = pull.merged === true ? 'merged' : pull.state !== 'open' ? pull.state : pull.locked === true ? 'locked' : 'open'
     return { isOpen: state === 'open', state, head: pull.head.sha }
   }
 
@@ -101,7 +96,6 @@ class GitHubChannel implements ApprovalChannel {
     this.#isKeyStated = true
     const { id, html_url: link, created_at: at, updated_at: updatedAt } = comment
     this.#own.set(id, { body, updatedAt, authorId: comment.user?.id ?? null, isSure: comment.body === body, key, turn: Promise.resolve() })
-    this.#nodeIds.set(id, comment.node_id)
     return { id, link, at: new Date(at) }
   }
 
@@ -149,7 +143,7 @@ class GitHubChannel implements ApprovalChannel {
     if (comment === null) return null
     const now = this.#answer(comment)
     if (now === null || now.isEdited) return now
-    return (await this.#wasEdited(comment.node_id, signal)) ? { ...now, isEdited: true } : now
+    return (await this.#wasEdited(comment.node_id ?? null, signal)) ? { ...now, isEdited: true } : now
   }
 
   async isRequester(person: Person, signal: AbortSignal): Promise<boolean> {
@@ -192,6 +186,19 @@ class GitHubChannel implements ApprovalChannel {
   async say(text: string, signal: AbortSignal): Promise<void> {
     const comment = await this.#create(`<!-- sallyport:answer -->\n${text}`, signal)
     this.#said.add(comment.id)
+  }
+
+  async #pull(signal: AbortSignal): Promise<ApiPull> {
+    const params = { ...this.#where, pull_number: this.#settings.pullRequest }
+    const data = await this.#api.read('GET /repos/{owner}/{repo}/pulls/{pull_number}', params, signal).catch((error: unknown) => {
+      throw this.#explained(error)
+    })
+    return parse(pullShape, this.place, data)
+  }
+
+  /** Login of the author of the pull request; null when the account is gone. */
+  async #author(signal: AbortSignal): Promise<string | null> {
+    return (await this.#pull(signal)).user?.login ?? null
   }
 
   async #create(body: string, signal: AbortSignal): Promise<ApiComment> {
@@ -248,8 +255,8 @@ class GitHubChannel implements ApprovalChannel {
   }
 
   /** Whether anybody ever edited it, by GraphQL; where that is not to be had, the REST times have said it already. */
-  async #wasEdited(node: string, signal: AbortSignal): Promise<boolean> {
-    if (!this.#hasGraphql) return false
+  async #wasEdited(node: string | null, signal: AbortSignal): Promise<boolean> {
+    if (!this.#hasGraphql || node === null) return false
     try {
       const data = await this.#api.graphql(
         'query($id: ID!) { node(id: $id) { ... on IssueComment { databaseId lastEditedAt includesCreatedEdit } } }',

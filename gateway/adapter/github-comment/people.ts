@@ -1,5 +1,6 @@
 // Who is an approver and who is a requester. Logins can change hands, so each is pinned to its numeric id once a run,
-// and both must still agree when it counts. A lookup that fails never makes an approver.
+// and both must still agree when it counts. A lookup that fails never makes an approver. Of an API that shows nobody's
+// profile, the author that it states in a comment is taken, and pinned from then on.
 import { SallyportError } from '../../core/errors.ts'
 import type { Person } from '../../core/approval-channel.ts'
 import type { ApproverGroup } from '../../core/decision.ts'
@@ -12,16 +13,23 @@ export interface Requesters {
   readonly logins: readonly string[]
 }
 
+/** `untold`: this API shows nobody's profile. */
+type Profile = Person | 'nobody' | 'untold'
+
 export class People {
   readonly #api: GitHubApi
   readonly #requesterIds: Set<number>
   readonly #requesterLogins: Set<string>
-  /** Login in lower case -> id at the start of the run; null = there was no such user. */
-  readonly #pinned = new Map<string, number | null>()
+  /** Login in lower case -> id at the start of the run; null = there was no such user; untold = not known yet. */
+  readonly #pinned = new Map<string, number | 'untold' | null>()
   readonly #prepared = new Set<string>()
+  readonly #witness: (signal: AbortSignal) => Promise<string | null>
+  #showsProfiles: boolean | null = null
 
-  constructor(api: GitHubApi, requesters: Requesters) {
+  /** @param witness login of somebody who is there, to tell "no such user" from "no profiles here". */
+  constructor(api: GitHubApi, requesters: Requesters, witness: (signal: AbortSignal) => Promise<string | null>) {
     this.#api = api
+    this.#witness = witness
     this.#requesterIds = new Set(requesters.ids)
     this.#requesterLogins = new Set(requesters.logins.map(login => login.toLowerCase()))
   }
@@ -41,7 +49,7 @@ export class People {
     let known = 0
     for (const login of group.users) {
       const key = login.toLowerCase()
-      if (!this.#pinned.has(key)) this.#pinned.set(key, (await this.#user(login, signal))?.id ?? null)
+      if (!this.#pinned.has(key)) this.#pinned.set(key, idOf(await this.#profile(login, signal)))
       if (this.#pinned.get(key) !== null) known += 1
     }
     const unreadable: string[] = []
@@ -56,11 +64,11 @@ export class People {
 
   /** Fresh at every call; an unchanged answer of the server is an answer of now. */
   async isApprover(person: Person, group: ApproverGroup, signal: AbortSignal): Promise<boolean> {
-    const listed = group.users.find(login => this.#pinned.get(login.toLowerCase()) === person.id)
-    if (listed !== undefined && (await this.#user(listed, signal))?.id === person.id) return true
+    const listed = group.users.find(login => this.#isPinned(login, person))
+    if (listed !== undefined && (await this.#isStill(listed, person, signal))) return true
     if (group.teams.length === 0) return false
     // Teams are asked by login: it must belong to the person who wrote.
-    if ((await this.#user(person.login, signal))?.id !== person.id) return false
+    if (!(await this.#isStill(person.login, person, signal))) return false
     let unreadable: string | null = null
     for (const team of group.teams) {
       const membership = await this.#membership(team, person.login, signal)
@@ -71,16 +79,40 @@ export class People {
     return false
   }
 
-  async #user(login: string, signal: AbortSignal): Promise<Person | null> {
+  #isPinned(login: string, person: Person): boolean {
+    const key = login.toLowerCase()
+    if (this.#pinned.get(key) === 'untold' && person.login.toLowerCase() === key) this.#pinned.set(key, person.id)
+    return this.#pinned.get(key) === person.id
+  }
+
+  /** The login belongs to this person now. */
+  async #isStill(login: string, person: Person, signal: AbortSignal): Promise<boolean> {
+    const profile = await this.#profile(login, signal)
+    if (profile === 'untold') return person.login.toLowerCase() === login.toLowerCase()
+    return profile !== 'nobody' && profile.id === person.id
+  }
+
+  async #profile(login: string, signal: AbortSignal): Promise<Profile> {
     const data = await orNull(this.#api.read('GET /users/{username}', { username: login }, signal))
-    if (data === null) return null
+    if (data === null) return (await this.#doesShowProfiles(signal)) ? 'nobody' : 'untold'
     const user = parse(publicUserShape, `user ${login}`, data)
-    return user.type === 'User' && user.login.toLowerCase() === login.toLowerCase() ? user : null
+    return user.type === 'User' && user.login.toLowerCase() === login.toLowerCase() ? user : 'nobody'
+  }
+
+  async #doesShowProfiles(signal: AbortSignal): Promise<boolean> {
+    if (this.#showsProfiles !== null) return this.#showsProfiles
+    const witness = await this.#witness(signal)
+    this.#showsProfiles =
+      witness === null || (await orNull(this.#api.read('GET /users/{username}', { username: witness }, signal))) !== null
+    return this.#showsProfiles
   }
 
   async #canReadTeam(team: string, signal: AbortSignal): Promise<boolean> {
     const { org, slug } = teamOf(team)
-    return (await orNull(this.#api.read('GET /orgs/{org}/teams/{team_slug}', { org, team_slug: slug }, signal))) !== null
+    const params = { org, team_slug: slug }
+    if ((await orNull(this.#api.read('GET /orgs/{org}/teams/{team_slug}', params, signal))) !== null) return true
+    const members = this.#api.read('GET /orgs/{org}/teams/{team_slug}/members', { ...params, per_page: 1 }, signal)
+    return (await orNull(members)) !== null
   }
 
   async #membership(team: string, login: string, signal: AbortSignal): Promise<'active' | 'none' | 'unreadable'> {
@@ -96,6 +128,11 @@ export class People {
       return 'unreadable'
     }
   }
+}
+
+function idOf(profile: Profile): number | 'untold' | null {
+  if (profile === 'nobody') return null
+  return profile === 'untold' ? 'untold' : profile.id
 }
 
 function teamOf(team: string): { readonly org: string; readonly slug: string } {

@@ -1,6 +1,7 @@
 // Reads the policy through the API, from the default branch or a central place; never from a checkout or a pull request's head.
 // A change can therefore not lift the policy that judges it.
 import { Octokit } from '@octokit/rest'
+import { z } from 'zod'
 import { SallyportError } from '../../core/errors.ts'
 import { readEndpoint } from '../../core/http.ts'
 import type { Secret } from '../../core/secret.ts'
@@ -116,8 +117,21 @@ async function contentOf(octokit: Octokit, place: Place, signal: AbortSignal): P
   }
 }
 
-function textOf(content: unknown, place: Place): string {
-  if (typeof content === 'string' && Buffer.byteLength(content) <= MAX_BYTES) return content
+/** As GitHub describes a file when it does not send it raw. */
+const describedShape = z.object({ type: z.literal('file').optional(), encoding: z.literal('base64'), content: z.string() })
+
+/** The raw file, as asked for; some servers send bytes of no known type, some the description whatever was asked. */
+function plainOf(content: unknown): string | null {
+  if (typeof content === 'string') return content
+  if (content instanceof ArrayBuffer) return Buffer.from(content).toString('utf8')
+  const described = describedShape.safeParse(content)
+  return described.success ? Buffer.from(described.data.content, 'base64').toString('utf8') : null
+}
+
+function textOf(answer: unknown, place: Place): string {
+  const content = plainOf(answer)
+  // GitHub describes a file above its limit with no content: that is no empty policy.
+  if (content !== null && content !== '' && Buffer.byteLength(content) <= MAX_BYTES) return content
   throw new SallyportError('UNREADABLE', `${nameOf(place)} is not a file of at most 1 MiB`, {
     why: 'the path names a folder, a submodule, or a file that is too large',
     fix: 'name the policy file itself',
