@@ -6,6 +6,10 @@ const MAX_EDITS = 2_000
 
 type Edit = { readonly mark: ' ' | '-' | '+'; readonly line: string }
 
+function same(line: string): Edit {
+  return { mark: ' ', line }
+}
+
 /** Unified lines without a header; empty when the texts are equal. */
 export function diffLines(before: string, after: string): string {
   const old = before === '' ? [] : before.split('\n')
@@ -14,7 +18,6 @@ export function diffLines(before: string, after: string): string {
   while (head < old.length && head < fresh.length && old[head] === fresh[head]) head += 1
   let tail = 0
   while (tail < old.length - head && tail < fresh.length - head && old[old.length - 1 - tail] === fresh[fresh.length - 1 - tail]) tail += 1
-  const same = (line: string): Edit => ({ mark: ' ', line })
   const edits = [
     ...old.slice(0, head).map(same),
     ...middle(old.slice(head, old.length - tail), fresh.slice(head, fresh.length - tail)),
@@ -31,7 +34,6 @@ function middle(old: readonly string[], fresh: readonly string[]): readonly Edit
   if (old.length === 0 || fresh.length === 0) return replaced()
   const trace: Map<number, number>[] = []
   let reach = new Map<number, number>([[1, 0]])
-  const at = (map: ReadonlyMap<number, number>, key: number): number => map.get(key) ?? -1
   for (let cost = 0; cost <= Math.min(MAX_EDITS, old.length + fresh.length); cost += 1) {
     trace.push(new Map(reach))
     const next = new Map(reach)
@@ -47,17 +49,20 @@ function middle(old: readonly string[], fresh: readonly string[]): readonly Edit
   return replaced()
 }
 
+function at(map: ReadonlyMap<number, number> | undefined, key: number): number {
+  return map?.get(key) ?? -1
+}
+
 function walkBack(trace: readonly ReadonlyMap<number, number>[], old: readonly string[], fresh: readonly string[]): readonly Edit[] {
   const edits: Edit[] = []
   let x = old.length
   let y = fresh.length
   for (let cost = trace.length - 1; cost >= 0; cost -= 1) {
     const reach = trace[cost]
-    const at = (key: number): number => reach?.get(key) ?? -1
     const diagonal = x - y
-    const isDown = diagonal === -cost || (diagonal !== cost && at(diagonal - 1) < at(diagonal + 1))
+    const isDown = diagonal === -cost || (diagonal !== cost && at(reach, diagonal - 1) < at(reach, diagonal + 1))
     const from = isDown ? diagonal + 1 : diagonal - 1
-    const fromX = at(from)
+    const fromX = at(reach, from)
     const fromY = fromX - from
     while (x > Math.max(fromX, 0) && y > Math.max(fromY, 0)) {
       x -= 1

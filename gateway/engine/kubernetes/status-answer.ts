@@ -57,24 +57,23 @@ function shortened(command: string | null): string | null {
   return command !== null && command.length > MAX_COMMAND_CHARACTERS ? `${command.slice(0, MAX_COMMAND_CHARACTERS)}…` : command
 }
 
+/** Refusals that are answers to what was asked; everything else failed. */
+const forbidden: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'COMMAND_DENIED',
+  'COMMAND_REJECTED',
+  'COMMAND_EXPIRED',
+  'COMMAND_CANCELLED',
+  'MASK_UNPROVEN',
+  'NO_PULL_REQUEST',
+  'COMMENT_REFUSED',
+  'APPROVERS_UNREADABLE',
+  'NOT_AUTHORISED',
+])
+
 function httpOf(code: ErrorCode): { readonly code: number; readonly reason: string } {
-  switch (code) {
-    case 'COMMAND_DENIED':
-    case 'COMMAND_REJECTED':
-    case 'COMMAND_EXPIRED':
-    case 'COMMAND_CANCELLED':
-    case 'MASK_UNPROVEN':
-    case 'NO_PULL_REQUEST':
-    case 'COMMENT_REFUSED':
-    case 'APPROVERS_UNREADABLE':
-    case 'NOT_AUTHORISED':
-      return { code: 403, reason: 'Forbidden' }
-    case 'TICKET_REFUSED':
-      return { code: 401, reason: 'Unauthorized' }
-    case 'PROTOCOL_VIOLATION':
-      return { code: 400, reason: 'BadRequest' }
-    // Not 502, 503 or 504: clients try those again by themselves, and everything else of the kind is reported as it is.
-    default:
-      return { code: 500, reason: 'InternalError' }
-  }
+  if (forbidden.has(code)) return { code: 403, reason: 'Forbidden' }
+  if (code === 'TICKET_REFUSED') return { code: 401, reason: 'Unauthorized' }
+  if (code === 'PROTOCOL_VIOLATION') return { code: 400, reason: 'BadRequest' }
+  // Not 502, 503 or 504: clients try those again by themselves.
+  return { code: 500, reason: 'InternalError' }
 }
