@@ -10,6 +10,7 @@ const program = '/usr/sbin/pgbouncer'
 
 export interface Bouncer {
   readonly port: number
+  readonly pid: number
   stop(): Promise<void>
 }
 
@@ -43,6 +44,7 @@ export async function startBouncer(target: { port: number; user: string; passwor
   for (let attempt = 0; attempt < 100 && !(await isListening(port)); attempt++) await new Promise(resolve => setTimeout(resolve, 50))
   return {
     port,
+    pid: child.pid ?? 0,
     async stop() {
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
