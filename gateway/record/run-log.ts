@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
 import type { EventBody, EventKind, RunCounts, RunOpen } from '../core/events.ts'
 import type { Recorder } from '../core/recorder.ts'
+import type { Sink } from '../core/sink.ts'
 import { encryptAge } from './age/age-file.ts'
 import type { AgeKey } from './age/age-keys.ts'
 import { boundedJson } from './bounded-event.ts'
@@ -18,6 +19,8 @@ import { renderPage, sourceIn } from './page.ts'
 import type { RunEnding } from './page.ts'
 import { PendingLines } from './pending-lines.ts'
 import { RunStory } from './run-story.ts'
+import { SegmentShipper } from './segment-shipper.ts'
+import type { ShipperLimits } from './segment-shipper.ts'
 import { sealFiles } from './seal.ts'
 import type { SealedFile } from './seal.ts'
 import { createSigner } from './signed-note.ts'
@@ -31,6 +34,8 @@ export interface RunLogLimits {
   /** How long an appended line may wait. */
   readonly flushMs: number
   readonly checkpointMs: number
+  /** How far apart checkpoints are that only the number of lines asks for. */
+  readonly checkpointGapMs: number
   readonly checkpointLines: number
   readonly reserveBytes: number
 }
@@ -40,6 +45,7 @@ const runLogLimits: RunLogLimits = {
   maxQueuedBytes: 256 * 1024,
   flushMs: 50,
   checkpointMs: 5000,
+  checkpointGapMs: 250,
   checkpointLines: 1000,
   reserveBytes: 256 * 1024,
 }
@@ -55,6 +61,9 @@ export interface RunLogOptions {
   readonly clock: Clock
   /** The auditors; none = everybody who has the files can read them. */
   readonly encryptTo?: readonly AgeKey[]
+  /** Those that can get the log piece by piece while the run goes on. */
+  readonly sinks?: readonly Sink[]
+  readonly shipping?: Partial<ShipperLimits>
   readonly limits?: Partial<RunLogLimits>
   readonly disk?: Disk
 }
@@ -99,12 +108,14 @@ export class RunLog implements Recorder {
   readonly #pending: PendingLines
   readonly #tree = new MerkleTree()
   readonly #story = new RunStory()
+  readonly #shipper: SegmentShipper
   readonly #ended = new AbortController()
   #opening: RunOpen | null = null
   #commands = 0
   #spelledAt = Number.NaN
   #spelled = ''
   #isFlagged = false
+  #signedMs = Number.NEGATIVE_INFINITY
   #isFlushDue = false
   #waiting: { resolve: () => void; reject: (error: Error) => void }[] = []
   #failure: SallyportError | null = null
@@ -125,7 +136,15 @@ export class RunLog implements Recorder {
       this.#disk.mkdirSync(options.dir, { recursive: true, mode: 0o700 })
       this.#file = new LogFile(this.#disk, path.join(options.dir, EVENTS_FILE))
       // Before the first event: a line whose key is nowhere is a line that was lost.
-      if (this.#seal !== null) this.#writeKeys(this.#seal)
+      const keys = this.#seal === null ? null : this.#writeKeys(this.#seal)
+      this.#shipper = new SegmentShipper({
+        file: path.join(options.dir, EVENTS_FILE),
+        sinks: options.sinks ?? [],
+        clock: this.#clock,
+        keys,
+        sign: () => this.#signForShipping(),
+        ...(options.shipping === undefined ? {} : { limits: options.shipping }),
+      })
       this.#reserve = new Reserve(this.#disk, options.dir, this.#limits.reserveBytes)
       this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer)
     } catch (cause) {
@@ -147,6 +166,11 @@ export class RunLog implements Recorder {
     return this.#story.counts
   }
 
+  /** True when only the auditors can read it. */
+  get isEncrypted(): boolean {
+    return this.#seal !== null
+  }
+
   /** The run so far, for its summary. */
   get story(): RunStory {
     return this.#story
@@ -159,11 +183,14 @@ export class RunLog implements Recorder {
 
   commit(session: string | null, events: readonly EventBody[], durability: 'written' | 'synced'): void {
     this.#refuse()
+    // Only commands: what came of those that ran before must still be written down.
+    const behind = events.some(({ kind }) => kind === 'command') ? this.#shipper.behind : null
+    if (behind !== null) throw behind
     try {
       for (const event of events) this.#put(session, event)
       this.#flush()
       if (durability === 'synced') this.#file.sync()
-      if (this.#isFlagged || this.#tree.size - this.#checkpoints.size >= this.#limits.checkpointLines) this.#checkpoint()
+      if (this.#isFlagged || this.#isCheckpointDue()) this.#checkpoint()
     } catch (cause) {
       throw this.#fail(cause)
     }
@@ -188,6 +215,19 @@ export class RunLog implements Recorder {
     if (this.#failure !== null) return Promise.reject(this.#failure)
     if (this.#pending.length <= this.#limits.maxQueuedBytes) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  /**
+   * Resolves once a sink has everything that was written so far; at once for a sink that takes finished recordings only.
+   * @param isPatient false = one failure is enough. @throws {SallyportError} what the sink said last, then or when the signal ends the wait.
+   */
+  shipped(sink: Sink, signal: AbortSignal, isPatient = true): Promise<void> {
+    return this.#shipper.drained(sink, signal, isPatient)
+  }
+
+  /** No more is shipped piece by piece. */
+  stopShipping(): void {
+    this.#shipper.close()
   }
 
   /**
@@ -230,9 +270,11 @@ export class RunLog implements Recorder {
     else replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE + AGE_SUFFIX), encryptAge(page, this.#seal.recipients), true)
   }
 
-  #writeKeys(seal: LineSeal): void {
-    replaceFile(this.#disk, path.join(this.dir, KEYS_FILE), seal.keyFile(this.#signer.name), true)
+  #writeKeys(seal: LineSeal): Buffer {
+    const keys = seal.keyFile(this.#signer.name)
+    replaceFile(this.#disk, path.join(this.dir, KEYS_FILE), keys, true)
     syncFolder(this.#disk, this.dir)
+    return keys
   }
 
   #put(session: string | null, event: EventBody): void {
@@ -259,11 +301,25 @@ export class RunLog implements Recorder {
     if (this.#pending.count === 0) return
     this.#file.append(this.#pending.bytes, 1, this.#pending.length)
     for (const leaf of this.#pending.take()) this.#tree.append(leaf)
+    this.#shipper.wrote(this.#tree.size, this.#file.size)
     for (const { resolve } of this.#waiting.splice(0)) resolve()
+  }
+
+  #isCheckpointDue(): boolean {
+    if (this.#tree.size - this.#checkpoints.size < this.#limits.checkpointLines) return false
+    return this.#clock.monotonicMs() - this.#signedMs >= this.#limits.checkpointGapMs
+  }
+
+  /** The note over what is on disk now; null when it cannot be signed any more. */
+  #signForShipping(): string | null {
+    if (this.#failure !== null) return this.#checkpoints.note
+    this.#checkpoints.sign(this.#tree, false)
+    return this.#checkpoints.note
   }
 
   #checkpoint(): void {
     this.#isFlagged = false
+    this.#signedMs = this.#clock.monotonicMs()
     this.#checkpoints.sign(this.#tree, false)
   }
 

@@ -6,7 +6,7 @@ import { auditor, commandOf, openingOf, origin } from './recordings.ts'
 
 const dir = process.argv[2] ?? ''
 const encryptTo = process.argv[3] === 'sealed' ? [auditor().recipient] : []
-const log = openRunLog({ dir, origin, clock: systemClock, encryptTo, limits: { checkpointLines: 50 } })
+const log = openRunLog({ dir, origin, clock: systemClock, encryptTo, limits: { checkpointLines: 50, checkpointGapMs: 0 } })
 log.commit(null, [openingOf(log.key)], 'written')
 for (;;) {
   const command = log.nextCommand()

@@ -152,11 +152,22 @@ describe('checkpoints', () => {
   })
 
   it('are signed every so many lines', () => {
-    const { log } = logIn(dir, { limits: { checkpointLines: 10 } })
+    const { log } = logIn(dir, { limits: { checkpointLines: 10, checkpointGapMs: 0 } })
     for (let command = 1; command <= 16; command += 1) log.commit('s-1', commandOf(command, 'SELECT 1'), 'written')
     assert.deepEqual(
       checkpoints(log.key).map(({ size }) => size),
       [10, 20, 30],
+    )
+  })
+
+  it('are not signed more often than a disk likes, however many lines come', async () => {
+    const { log, clock } = logIn(dir, { limits: { checkpointLines: 2, checkpointGapMs: 250 } })
+    for (let command = 1; command <= 8; command += 1) log.commit('s-1', commandOf(command, 'SELECT 1'), 'written')
+    await clock.pass(250)
+    log.commit('s-1', commandOf(9, 'SELECT 1'), 'written')
+    assert.deepEqual(
+      checkpoints(log.key).map(({ size }) => size),
+      [2, 18],
     )
   })
 
