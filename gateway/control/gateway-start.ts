@@ -9,8 +9,14 @@ export interface GatewayStart {
   readonly waits: boolean
 }
 
-/** What Node is told; `selfCheck` expects nothing else. */
-export const hardenedFlags: readonly string[] = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : []
+/**
+ * What Node is told; `selfCheck` expects nothing else. A young generation of the default size grows by 70 MB under load and makes
+ * nothing faster: what a gateway allocates is short-lived.
+ */
+export const hardenedFlags: readonly string[] = [
+  ...(process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : []),
+  '--max-semi-space-size=4',
+]
 
 /**
  * Starts the gateway as the launcher's own user (`isolation: none`).
@@ -35,4 +41,6 @@ export const cleanEnvironment: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LANG: 'C.UTF-8',
   HOME: '/nonexistent',
+  // glibc gives each thread of Node an arena of its own otherwise, and keeps what is in them.
+  MALLOC_ARENA_MAX: '2',
 }

@@ -1,22 +1,28 @@
 // The proof that a message may go to the target. Only session/gate.ts mints one (a layer test holds that).
 import type { Command } from './command.ts'
 
-export class Permit {
-  static readonly #real = new WeakSet<Permit>()
-  readonly commands: readonly Command[]
+/** Known in this file only: without it the constructor makes nothing, also for a caller who got around its type. */
+const minting = Symbol('minting')
 
-  private constructor(commands: readonly Command[]) {
-    this.commands = commands
+export class Permit {
+  /** The brand: nothing but the constructor can put it on an object. */
+  readonly #commands: readonly Command[]
+
+  private constructor(commands: readonly Command[], key: symbol) {
+    if (key !== minting) throw new TypeError('a permit is minted by the gate')
+    this.#commands = commands
+  }
+
+  get commands(): readonly Command[] {
+    return this.#commands
   }
 
   static mint(commands: readonly Command[]): Permit {
-    const permit = new Permit(commands)
-    Permit.#real.add(permit)
-    return permit
+    return new Permit(commands, minting)
   }
 
   /** True only for what `mint` made; catches values that came through `any`. */
   static isMinted(permit: Permit): boolean {
-    return Permit.#real.has(permit)
+    return #commands in permit
   }
 }
