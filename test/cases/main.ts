@@ -26,6 +26,7 @@ for (const name of names.length === 0 ? Object.keys(plays) : names) {
   wrong += bad.length
   console.log(`\n## ${name}: ${rows.length - bad.length} of ${rows.length} as expected\n`)
   console.log(table(rows))
+  for (const row of rows) if (row.ok && row.note.startsWith('differs by choice')) console.log(`- ${row.id}: ${row.note}`)
   for (const row of bad) console.log(`- ${row.id}: expected ${row.expected}, got ${row.got}${row.note === '' ? '' : ` (${row.note})`}`)
 }
 process.exit(wrong === 0 ? 0 : 1)

@@ -8,6 +8,7 @@ import type { Command, SqlCommand } from '../../../gateway/core/command.ts'
 import type { Connection } from '../../../gateway/core/connection.ts'
 import type { Decision, Verdict } from '../../../gateway/core/decision.ts'
 import type { Masker } from '../../../gateway/core/masker.ts'
+import type { Policy } from '../../../gateway/core/policy.ts'
 import { Secret } from '../../../gateway/core/secret.ts'
 import { createPostgresEngine } from '../../../gateway/engine/postgres/engine.ts'
 import type { PostgresEngineOptions } from '../../../gateway/engine/postgres/engine.ts'
@@ -26,6 +27,8 @@ export interface GatewaySettings {
   }
   /** Left out: everything is allowed. */
   readonly decide?: (command: SqlCommand) => 'allow' | 'deny' | 'ask'
+  /** A policy of its own, with a connection called `orders-db`; then `decide` is not asked. */
+  readonly policy?: Policy
   readonly masker?: Masker
   readonly tls?: Connection['tls']
   readonly engine?: Partial<PostgresEngineOptions>
@@ -121,7 +124,7 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     ticket,
     identity,
     run,
-    policy: policyThat(command => decisionOf(decide, command)),
+    policy: settings.policy ?? policyThat(command => decisionOf(decide, command)),
     masker: settings.masker ?? noMasks,
     recorder,
     approvals: people,
