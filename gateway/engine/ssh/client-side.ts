@@ -4,6 +4,7 @@ import { readExec } from '../../command/ssh/exec-command.ts'
 import { SallyportError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import { openForward } from './forward.ts'
+import { onEndOfWrite } from './library.ts'
 import { ProcessRun } from './process-run.ts'
 import type { Wish } from './process-run.ts'
 import { SftpRun } from './sftp-run.ts'
@@ -107,6 +108,7 @@ export class ClientSide {
       run?.signal(name)
       yes?.()
     })
+    onEndOfWrite(this.#parts.client, asked, () => run?.endOfWrite())
     asked.on('auth-agent', (_yes, no) => {
       this.#note('agent forwarding is not offered')
       no?.()

@@ -51,7 +51,8 @@ export function createSshEngine(options: SshEngineOptions): Engine {
           return
         }
         const server = new ssh2.Server({
-          ident: 'Sallyport',
+          // OpenSSH's clients say that nobody reads on (`ssh host yes | head`) only to a server that looks like their own.
+          ident: 'OpenSSH_9.9 Sallyport',
           hostKeys: [keys.hostKey],
           algorithms: algorithmsFor(['ssh-ed25519']),
           keepaliveInterval: 30_000,

@@ -10,6 +10,7 @@ import { shellCommand } from '../../command/ssh/shell-command.ts'
 import { ClientOutput } from './client-output.ts'
 import type { Exit } from './client-output.ts'
 import type { Setting } from './client-side.ts'
+import { sendEndOfWrite } from './library.ts'
 import { heldLine, refusalLines } from './held-words.ts'
 import { StreamCapture } from './stream-capture.ts'
 import { TextStream } from './text-stream.ts'
@@ -71,6 +72,11 @@ export class ProcessRun {
 
   signal(name: string): void {
     this.#upstream?.signal(name)
+  }
+
+  /** Nobody reads the output any more: the target is told, and what still comes is dropped. */
+  endOfWrite(): void {
+    if (this.#upstream !== null) sendEndOfWrite(this.#upstream)
   }
 
   async #admit(wish: Wish): Promise<Admission> {
