@@ -2,9 +2,10 @@
 // COMMAND's own status is ours; 125 and below-5 statuses are only used when COMMAND never ran, or its recording could not be sealed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { isatty } from 'node:tty'
 import { plainStart } from '../gateway/control/gateway-start.ts'
 import { writeClientFiles } from '../gateway/control/client-files.ts'
 import { excludeSshConfig, includeSshConfig } from '../gateway/control/ssh-client-config.ts'
@@ -13,7 +14,9 @@ import type { Finished, LaunchRequest } from '../gateway/control/protocol.ts'
 import { findUser, runAs, type RunAs, type SystemUser } from '../gateway/control/run-as.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { findConfig, readText } from './find-config.ts'
+import { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
+import { recordingFolder } from './recording-folder.ts'
 
 export interface ExecOptions {
   readonly config?: string
@@ -38,8 +41,10 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
   const user = options.user === undefined ? null : findUser(options.user)
   const clientDir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-'))
   const home = user?.home ?? os.userInfo().homedir
+  const interrupts = new Interrupts([0, 1, 2].some(isatty))
   try {
-    const launched = await launchGateway({ request: requestOf(options, clientDir, io), start: plainStart(script, null), log: null })
+    const request = requestOf(options, clientDir, io)
+    const launched = await launchGateway({ request, start: plainStart(script, null), log: null, signal: interrupts.starting })
     const { ready } = launched
     writeClientFiles(clientDir, ready.files, user)
     if (user !== null) chownSync(clientDir, user.uid, user.gid)
@@ -48,19 +53,23 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
     for (const warning of ready.warnings) io.stderr(`sallyport: warning: ${warning}\n`)
     const environment: Record<string, string> = { ...io.environment, ...ready.environment }
     for (const name of ready.remove) delete environment[name]
-    const status = await runCommand(startOf(command, environment, user), io)
+    const start = startOf(command, environment, user)
+    const status = interrupts.first === null ? await runCommand(start, interrupts, io) : statusOf(interrupts.first)
     await seal(launched, io)
     return status
+  } catch (error) {
+    if (interrupts.first === null) throw error
+    io.stderr(`sallyport: ${interrupts.first} before the command was started\n`)
+    return statusOf(interrupts.first)
   } finally {
     excludeSshConfig(home, clientDir)
     rmSync(clientDir, { recursive: true, force: true })
+    interrupts.close()
   }
 }
 
 function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchRequest {
   const config = findConfig(options.config)
-  const out = path.resolve(options.out ?? 'sallyport-recording')
-  mkdirSync(path.dirname(out), { recursive: true })
   return {
     kind: 'launch',
     policy: { kind: 'text', text: readText(config), name: path.resolve(config) },
@@ -71,7 +80,7 @@ function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchReque
     pullRequest: options.pullRequest ?? null,
     environment: io.environment,
     event: eventOf(io),
-    out,
+    out: recordingFolder(options.out),
     clientDir,
     isolation: 'none',
     watchPid: null,
@@ -87,12 +96,9 @@ function startOf(command: readonly string[], environment: Readonly<Record<string
   return { file, args, environment, owner: {} }
 }
 
-/** Signals of the terminal reach COMMAND by themselves; those sent to us alone are passed on. */
-async function runCommand({ file, args, environment, owner }: RunAs, io: Io): Promise<number> {
+async function runCommand({ file, args, environment, owner }: RunAs, interrupts: Interrupts, io: Io): Promise<number> {
   const child = spawn(file, [...args], { stdio: 'inherit', env: { ...environment }, ...owner })
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, pass)
+  interrupts.passTo(child)
   try {
     await once(child, 'spawn')
   } catch (cause) {
@@ -100,21 +106,13 @@ async function runCommand({ file, args, environment, owner }: RunAs, io: Io): Pr
     io.stderr(`sallyport: ${file}: ${isMissing ? 'command not found' : 'cannot be run'}\n`)
     return isMissing ? 127 : 126
   }
-  try {
-    const [code, signal]: unknown[] = await once(child, 'exit')
-    return typeof code === 'number' ? code : 128 + (os.constants.signals[readSignal(signal)] ?? 0)
-  } finally {
-    for (const each of signals) process.off(each, pass)
-  }
+  const [code, signal]: unknown[] = await once(child, 'exit')
+  return typeof code === 'number' ? code : statusOf(signal)
 }
 
-function readSignal(value: unknown): NodeJS.Signals {
-  const known: readonly string[] = Object.keys(os.constants.signals)
-  return isSignal(value, known) ? value : 'SIGTERM'
-}
-
-function isSignal(value: unknown, known: readonly string[]): value is NodeJS.Signals {
-  return typeof value === 'string' && known.includes(value)
+/** 128 + n, as a shell says that signal n ended something. */
+function statusOf(signal: unknown): number {
+  return 128 + (Object.entries(os.constants.signals).find(([name]) => name === signal)?.[1] ?? os.constants.signals.SIGTERM)
 }
 
 /** GitHub's event file, where there is one. */

@@ -13,6 +13,8 @@ export function processIo(): Io {
   process.stdout.on('error', error => {
     process.exit('code' in error && error.code === 'EPIPE' ? 0 : 125)
   })
+  // Words that nobody reads any more must not end a command that is under way.
+  process.stderr.on('error', () => undefined)
   const environment: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) environment[name] = value
   return {

@@ -52,7 +52,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .option('--token-file <file>', "OIDC token (default: from GitHub's variables)")
     .option('--gateway <url>', 'a standalone gateway instead of one on this machine')
     .option('--pull-request <number>', 'where people are asked', readNumber)
-    .option('--out <dir>', 'gets the sealed recording (default: sallyport-recording)')
+    .option('--out <dir>', 'gets the sealed recording (default: sallyport-recording, or the next with a number that is free)')
     .option('--user <name>', 'run COMMAND as this user, without the variables that mint tokens')
     .passThroughOptions()
     .action(async (command: readonly string[], options) =>

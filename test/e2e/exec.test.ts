@@ -1,9 +1,11 @@
 // `sallyport exec` as a user runs it: the built cli, real psql, a real database behind the gateway.
 import assert from 'node:assert/strict'
-import { existsSync, rmSync } from 'node:fs'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { openExecStage, type ExecStage } from './exec-stage.ts'
+import { openExecStage, root, type ExecStage } from './exec-stage.ts'
 
 describe('sallyport exec', () => {
   let stage: ExecStage
@@ -122,11 +124,90 @@ describe('sallyport exec', () => {
     assert.ok(!ran.stderr.includes('canary-wrong'))
   })
 
+  it('passes a signal on once: not again when the keyboard sent it to everybody', async () => {
+    // Not a shell: its trap takes two signals in a row for one.
+    const counting = "process.on('SIGINT', () => console.log('heard')); console.log('ready'); setTimeout(() => process.exit(3), 1500)"
+    const args = execArgs(stage, [process.execPath, '-e', counting])
+    const keyboard = await signalled(stage, ['script', '-qec', args.map(quoted).join(' '), '/dev/null'], child =>
+      child.stdin.write('\u0003'),
+    )
+    assert.equal(keyboard.stdout.match(/heard/g)?.length, 1, keyboard.stdout)
+    rmSync(path.join(stage.dir, 'rec'), { recursive: true, force: true })
+    const alone = await signalled(stage, args, child => child.kill('SIGINT'))
+    assert.equal(alone.stdout.match(/heard/g)?.length, 1, alone.stdout)
+    assert.equal(alone.status, 3)
+    assert.equal(stage.events().at(-1)?.['kind'], 'run.close')
+  })
+
+  it('ended while it starts leaves nothing behind, and COMMAND does not run', async () => {
+    const temporary = path.join(stage.dir, 'tmp')
+    mkdirSync(temporary)
+    stage.issuer.faults.jwks = 'slow'
+    try {
+      const [file = '', ...args] = execArgs(stage, ['sh', '-c', 'echo it ran'])
+      const asked = stage.issuer.requests.length
+      const child = spawn(file, args, { env: { ...execEnvironment(stage), TMPDIR: temporary }, stdio: ['ignore', 'pipe', 'pipe'] })
+      let words = ''
+      child.stdout.on('data', (text: Buffer) => (words += text.toString()))
+      while (stage.issuer.requests.length === asked) await new Promise(resolve => setTimeout(resolve, 20))
+      assert.equal(readdirSync(temporary).length, 1)
+      child.kill('SIGTERM')
+      const [status]: unknown[] = await once(child, 'close')
+      assert.equal(status, 143)
+      assert.ok(!words.includes('it ran'))
+      assert.deepEqual(readdirSync(temporary), [])
+    } finally {
+      stage.issuer.faults.jwks = 'none'
+    }
+  })
+
+  it('says with status 125 that a folder holds a recording, which stays as it was', async () => {
+    assert.equal((await stage.exec(['true'])).status, 0)
+    const before = readFileSync(path.join(stage.dir, 'rec', 'events.jsonl'))
+    const again = await stage.exec(['sh', '-c', 'echo it ran'])
+    assert.equal(again.status, 125)
+    assert.match(again.stderr, /SALLYPORT-E27 .*already holds a recording/)
+    assert.doesNotMatch(again.stdout, /it ran/)
+    assert.deepEqual(readFileSync(path.join(stage.dir, 'rec', 'events.jsonl')), before)
+  })
+
   it('says with status 2 that it needs a command', async () => {
     assert.equal((await stage.exec([])).status, 2)
     assert.equal((await stage.sallyport(['exce'])).status, 2)
   })
 })
+
+function execArgs({ dir }: ExecStage, command: readonly string[]): string[] {
+  const options = ['--config', path.join(dir, 'sallyport.yml'), '--token-file', path.join(dir, 'token.jwt'), '--out', path.join(dir, 'rec')]
+  return [process.execPath, path.join(root, 'dist/cli.mjs'), 'exec', ...options, '--', ...command]
+}
+
+const execEnvironment = (stage: ExecStage): Record<string, string> => ({
+  PATH: process.env['PATH'] ?? '',
+  ORDERS_PASSWORD: stage.password,
+  GITHUB_API_URL: stage.shop.github.url,
+})
+
+const quoted = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** Runs it, and lets `interrupt` once the command is ready. */
+async function signalled(
+  stage: ExecStage,
+  [file = '', ...args]: readonly string[],
+  interrupt: (child: ChildProcessWithoutNullStreams) => void,
+): Promise<{ readonly status: unknown; readonly stdout: string }> {
+  const child = spawn(file, args, { env: execEnvironment(stage), stdio: 'pipe' })
+  let stdout = ''
+  let isInterrupted = false
+  child.stdout.on('data', (text: Buffer) => {
+    stdout += text.toString()
+    if (isInterrupted || !/^ready\r?$/m.test(stdout)) return
+    isInterrupted = true
+    interrupt(child)
+  })
+  const [status]: unknown[] = await once(child, 'close')
+  return { status, stdout }
+}
 
 /** The code of the newest request in the pull request. */
 async function codeIn({ shop }: ExecStage): Promise<string> {
