@@ -5,6 +5,7 @@ import { createSecureContext, TLSSocket } from 'node:tls'
 import { SallyportError } from '../../core/errors.ts'
 import type { Engine, FrontDesk } from '../../core/session.ts'
 import { answerRequest } from './exchange.ts'
+import { RecentRefusals } from './recent-refusals.ts'
 import { sendStatus } from './send-status.ts'
 import { statusOf } from './status-answer.ts'
 import { answerUpgrade, refuseUpgrade } from './upgrade.ts'
@@ -28,6 +29,7 @@ export interface KubernetesEngineOptions {
 export function createKubernetesEngine(options: KubernetesEngineOptions): Engine {
   const secureContext = createSecureContext({ cert: options.certificate, key: options.key, minVersion: 'TLSv1.2' })
   const targets = new Map<string, KubernetesTarget>()
+  const refusals = new RecentRefusals()
   const visits = new WeakMap<object, Visit>()
   const server = http.createServer({ maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: KEEP_ALIVE_MS, requireHostHeader: true })
   server.on('request', (request, response) => void serveRequest(request, response))
@@ -57,7 +59,7 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
       client.on('error', () => client.destroy())
       const socket = new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
       const leaving = new AbortController()
-      const visit = new Visit(desk, targetOf(desk), socket, leaving.signal)
+      const visit = new Visit(desk, targetOf(desk), socket, refusals, leaving.signal)
       visits.set(socket, visit)
       return new Promise(resolve => {
         const patience = setTimeout(() => {

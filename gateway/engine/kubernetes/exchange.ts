@@ -26,6 +26,7 @@ export async function answerRequest(visit: Visit, request: IncomingMessage, resp
   })
   const signal = AbortSignal.any([visit.gone, over.signal])
   let wish: Wish | null = null
+  const progress: Progress = { number: null }
   try {
     const { method = '', url: target = '' } = request
     const first = readKubernetesRequest({ method, target, body: null })
@@ -38,11 +39,11 @@ export async function answerRequest(visit: Visit, request: IncomingMessage, resp
     const reading = readKubernetesRequest({ method, target, body })
     if (reading.kind !== 'command') throw refusedRequest('it cannot be read twice in the same way')
     wish = reading
-    await answerWish(visit, session, { wish, request, response, body, signal })
+    await answerWish(visit, session, { wish, request, response, body, signal, progress })
   } catch (error) {
     if (signal.aborted) response.destroy()
     else sendStatus(response, statusOf(error, subjectOf(session, wish)))
-    record(session, error)
+    if (progress.number === null) record(session, error)
     // A recording that cannot be written ends the session (the connection), after its last words.
     if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') visit.socket.end()
   }
@@ -66,9 +67,15 @@ interface Asked {
   readonly response: ServerResponse
   readonly body: Buffer | null
   readonly signal: AbortSignal
+  readonly progress: Progress
 }
 
-async function answerWish(visit: Visit, session: Session, { wish, request, response, body, signal }: Asked): Promise<void> {
+/** How far it came: failures of an admitted command are recorded under its number. */
+interface Progress {
+  number: number | null
+}
+
+async function answerWish(visit: Visit, session: Session, { wish, request, response, body, signal, progress }: Asked): Promise<void> {
   const masks = masksOf(session)
   const contentType = request.headers['content-type'] ?? ''
   refuseHarmfulWrite(wish.command, body, contentType, masks)
@@ -87,11 +94,19 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
     evidence: waiting => preview.take(waiting),
   })
   const admission: Admission = admitted instanceof Promise ? await admitted : admitted
-  if (admitted instanceof Promise) await preview.check(signal)
-  const startedMs = performance.now()
-  const lease = await session.borrow(signal)
-  const answer = await visit.target.send(admission.permit, lease, forward, signal)
   const number = admission.numbers[0] ?? 0
+  progress.number = number
+  const startedMs = performance.now()
+  let answer: IncomingMessage
+  try {
+    if (admitted instanceof Promise) await preview.check(signal)
+    const lease = await session.borrow(signal)
+    answer = await visit.target.send(admission.permit, lease, forward, signal)
+  } catch (error) {
+    const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'internal error')
+    session.append({ kind: 'error', command: number, code: known.code, message: known.message })
+    throw error
+  }
   await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warning: warningOf(hold.current) })
 }
 

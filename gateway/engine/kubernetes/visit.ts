@@ -1,20 +1,23 @@
 // One connection of a client: its session once it proved the ticket, and the end of everything it waits for when it goes away.
 import type { TLSSocket } from 'node:tls'
 import type { FrontDesk, Session } from '../../core/session.ts'
+import type { RecentRefusals } from './recent-refusals.ts'
 import type { KubernetesTarget } from './target.ts'
 
 export class Visit {
   readonly desk: FrontDesk
   readonly target: KubernetesTarget
   readonly socket: TLSSocket
+  readonly refusals: RecentRefusals
   /** Aborted when the client is gone or the gateway ends. */
   readonly gone: AbortSignal
   #session: Session | null = null
 
-  constructor(desk: FrontDesk, target: KubernetesTarget, socket: TLSSocket, gone: AbortSignal) {
+  constructor(desk: FrontDesk, target: KubernetesTarget, socket: TLSSocket, refusals: RecentRefusals, gone: AbortSignal) {
     this.desk = desk
     this.target = target
     this.socket = socket
+    this.refusals = refusals
     this.gone = gone
   }
 

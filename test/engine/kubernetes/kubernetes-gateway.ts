@@ -158,7 +158,11 @@ export async function kubernetesGateway(
             method,
             path: target,
             agent: false,
-            headers: { authorization: `Bearer ${options.ticket ?? ticket}`, ...options.headers },
+            headers: {
+              authorization: `Bearer ${options.ticket ?? ticket}`,
+              ...(options.body === undefined ? {} : { 'content-length': Buffer.byteLength(options.body) }),
+              ...options.headers,
+            },
           },
           answer => {
             const parts: Buffer[] = []
