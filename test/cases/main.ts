@@ -1,6 +1,7 @@
 // `npm run cases -- NAME…`: plays the case files, hostile and harmless, and prints what became of each class. The one runner for all of them.
 import { playApprovals } from './approvals.ts'
 import type { CaseRow } from './case-row.ts'
+import { playHarmless } from './harmless.ts'
 import { playMask } from './mask.ts'
 import { playOidc } from './oidc.ts'
 import { playSql } from './sql.ts'
@@ -10,6 +11,7 @@ const plays: Readonly<Record<string, () => Promise<readonly CaseRow[]>>> = {
   approvals: playApprovals,
   sql: playSql,
   mask: playMask,
+  harmless: playHarmless,
 }
 
 const names = process.argv.slice(2).filter(name => !name.startsWith('-'))

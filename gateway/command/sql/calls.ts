@@ -121,6 +121,9 @@ export function readOperator(reader: SqlReader, schema: string | null, name: str
   if (reader.context.isFresh !== true) reading.doubts(`the operator ${name} is not in the catalog`)
 }
 
+/** What CREATE TABLE takes for a type and no type is: an integer with a sequence. */
+const serialTypes: ReadonlySet<string> = new Set(['smallserial', 'serial2', 'serial', 'serial4', 'bigserial', 'serial8'])
+
 /** A type as written: a value becomes one of it, so casts to it and its checks run. */
 export function readTypeName(reader: SqlReader, type: Tree): void {
   reader.walk(type['typmods'])
@@ -129,7 +132,7 @@ export function readTypeName(reader: SqlReader, type: Tree): void {
   if (name === undefined || reader.mode === 'define') return
   const schema = names.length > 1 ? (names.at(-2) ?? null) : null
   if (treesIn(type, 'arrayBounds').length > 0) readTypeByName(reader, schema, `_${name}`)
-  if (!readTypeByName(reader, schema, name)) {
+  if (!readTypeByName(reader, schema, name) && !(schema === null && serialTypes.has(name))) {
     reader.reading.hasUnresolvedNames = true
     if (reader.context.isFresh !== true) reader.reading.doubts(`the type ${name} is not in the catalog`)
   }

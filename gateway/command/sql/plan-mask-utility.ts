@@ -50,6 +50,12 @@ const TABLE_CHANGES: ReadonlySet<string> = new Set(
    AT_EnableTrigUser AT_DisableTrigUser AT_AddIdentity AT_SetIdentity AT_DropIdentity`.split(/\s+/),
 )
 
+const computingExtensions: ReadonlySet<string> = new Set(
+  'btree_gin btree_gist citext cube earthdistance fuzzystrmatch hstore intarray isn ltree pg_trgm pgcrypto seg unaccent uuid-ossp'.split(
+    ' ',
+  ),
+)
+
 const ELSEWHERE = 'run it on a connection without masks'
 
 /** The rows a statement shows, or its whole plan. */
@@ -76,6 +82,9 @@ export function planUtility(reader: TaintReader, kind: string, fields: Tree, pla
     case 'ViewStmt':
       return refuseShowing(reader, reader.query(fields['query'], emptyScope), 'a view would show a masked column')
     case 'CreateStmt':
+      checkReferences(reader, fields)
+      reader.touch(taintOfFields(reader, withoutRelations(fields), emptyScope))
+      return emptyRow
     case 'CreateDomainStmt':
     case 'AlterDomainStmt':
     case 'CreateRangeStmt':
@@ -90,6 +99,10 @@ export function planUtility(reader: TaintReader, kind: string, fields: Tree, pla
     case 'RenameStmt':
     case 'AlterObjectSchemaStmt':
       return planRename(reader, kind, fields)
+    case 'CreateExtensionStmt':
+      // Their functions compute, and are judged like any other when they are called.
+      if (computingExtensions.has(stringOf(fields, 'extname'))) return cleanPlan
+      return reader.refuse(null, 'an extension may open a way to masked columns', ELSEWHERE)
     case 'CreateTrigStmt':
       return planTrigger(reader, fields)
     default:
@@ -202,6 +215,7 @@ function planAlterTable(reader: TaintReader, fields: Tree): TaintRow {
   for (const wrapped of treesIn(fields, 'cmds')) {
     const command = asKind(wrapped, 'AlterTableCmd') ?? {}
     const change = stringOf(command, 'subtype')
+    checkReferences(reader, command)
     // Another table as parent or partition: its rows and this one's become the same.
     for (const other of relationsIn(command)) touchRelation(reader, other)
     const isKept = TABLE_CHANGES.has(change) && !isGenerated(command['def'])
@@ -273,12 +287,32 @@ function touchRelation(reader: TaintReader, relation: Tree): void {
     reader.touchRelation(known)
 }
 
-/** Every RangeVar below, wrapped or bare. */
+/** Every RangeVar below, wrapped or bare; tables that foreign keys point to are judged by `checkReferences`. */
 function relationsIn(value: unknown): readonly Tree[] {
   if (Array.isArray(value)) return value.flatMap(relationsIn)
   if (!isTree(value)) return []
   const own = typeof value['relname'] === 'string' ? [value] : []
-  return [...own, ...Object.values(value).flatMap(inner => (typeof inner === 'object' ? relationsIn(inner) : []))]
+  const inner = Object.entries(value).filter(([name, each]) => typeof each === 'object' && name !== 'pktable')
+  return [...own, ...inner.flatMap(([, each]) => relationsIn(each))]
+}
+
+/** A foreign key says which values its masked columns have, and with ON UPDATE CASCADE writes new ones where nothing masks them. */
+function checkReferences(reader: TaintReader, value: unknown): void {
+  if (Array.isArray(value)) for (const item of value) checkReferences(reader, item)
+  if (!isTree(value)) return
+  const target = treeOf(value, 'pktable')
+  const schema = target === null ? '' : stringOf(target, 'schemaname')
+  const found = target === null ? [] : reader.names.relation(schema === '' ? null : schema, stringOf(target, 'relname')).relations
+  const named = namesIn(value, 'pk_attrs')
+  for (const relation of found) {
+    for (const column of relation.columns) {
+      // Without names it is the primary key, and no column of that may be NULL.
+      const isMeant = named.length > 0 ? named.includes(column.name) : column.isNotNull
+      const taint = isMeant ? reader.source.columnTaint(relation.oid, column.number) : null
+      if (taint !== null) reader.refuse(taint, 'a foreign key to a masked column would show its values', ELSEWHERE)
+    }
+  }
+  for (const inner of Object.values(value)) if (typeof inner === 'object') checkReferences(reader, inner)
 }
 
 /** Definitions name other tables (references, parents); only their expressions matter here. */

@@ -20,7 +20,10 @@ export function readSelect(reader: SqlReader, fields: Tree): void {
     const positions = [...treesIn(fields, 'groupClause'), ...treesIn(fields, 'distinctClause')]
     reading.isLiteralSensitive ||= positions.some(item => asKind(item, 'A_Const') !== null)
     // Sorting, grouping and set operations use the operators of a type's operator class; only a superuser can make one.
+    const outer = reader.select
+    reader.select = fields
     reader.walkFields('SelectStmt', fields, ['withClause', 'intoClause'])
+    reader.select = outer
   })
 }
 

@@ -23,6 +23,8 @@ const adminSettings: ReadonlySet<string> = new Set([
   'lo_compat_privileges',
   'event_triggers',
   'restrict_nonsystem_relation_kind',
+  // It turns `x = NULL`, which no row meets, into `x IS NULL`: a filter that keeps every row out then keeps none out.
+  'transform_null_equals',
   'log_statement',
   'log_min_messages',
   'log_min_error_statement',
@@ -61,9 +63,20 @@ const transactionSettings: ReadonlySet<string> = new Set([
   'default_transaction_deferrable',
 ])
 
-/** What changing this setting does. Names are compared as PostgreSQL compares them: ASCII case does not count. */
-export function effectOfSetting(name: string): SqlEffect {
+/** Values of such settings that take nothing away: what every text is read under anyway, or the strictest there is. */
+const safeValues: ReadonlyMap<string, RegExp> = new Map([
+  ['standard_conforming_strings', /^on$/i],
+  ['client_encoding', /^(utf-?8|unicode)$/i],
+  ['restrict_nonsystem_relation_kind', /^view, ?foreign-table$/],
+])
+
+/**
+ * What changing this setting does. Names are compared as PostgreSQL compares them: ASCII case does not count.
+ * @param value null = not known, or back to its default.
+ */
+export function effectOfSetting(name: string, value: string | null = null): SqlEffect {
   const known = name.toLowerCase()
+  if (value !== null && safeValues.get(known)?.test(value) === true) return 'session'
   if (adminSettings.has(known) || codeSetting.test(known)) return 'admin'
   if (transactionSettings.has(known)) return 'transaction'
   return 'session'

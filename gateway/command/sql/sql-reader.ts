@@ -26,6 +26,8 @@ export class SqlReader {
   readonly seen: Set<string>
   mode: Mode
   ctes = new CteScope(null)
+  /** The query whose parts are being read; null outside of one. */
+  select: Tree | null = null
 
   constructor(context: SqlContext, reading: Reading = new Reading(), outer: SqlReader | null = null) {
     this.reading = reading

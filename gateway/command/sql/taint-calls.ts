@@ -36,6 +36,21 @@ const plainTypes: ReadonlyMap<string, number> = new Map([
   ['jsonb', 3802],
 ])
 
+/** Functions of information_schema that its views, and drivers, call: they compute from their arguments and names of the catalog. */
+const computingHelpers: ReadonlySet<string> = new Set([
+  '_pg_char_max_length',
+  '_pg_char_octet_length',
+  '_pg_datetime_precision',
+  '_pg_expandarray',
+  '_pg_index_position',
+  '_pg_interval_type',
+  '_pg_numeric_precision',
+  '_pg_numeric_precision_radix',
+  '_pg_numeric_scale',
+  '_pg_truetypid',
+  '_pg_truetypmod',
+])
+
 export function readTaintCall(reader: TaintReader, fields: Tree, scope: Scope): MaybeTaint {
   const names = namesIn(fields, 'funcname')
   const name = names.at(-1) ?? ''
@@ -81,6 +96,7 @@ function taintOfFunction(reader: TaintReader, schema: string | null, name: strin
   let taint: MaybeTaint = null
   const called = reader.names.functions(schema, name)
   for (const candidate of called) taint = join(taint, taintOfCode(reader, candidate, values))
+  if (schema === 'information_schema' && computingHelpers.has(name)) return join(taint, derived(values))
   if (schema !== null && schema !== 'pg_catalog') {
     if (called.length === 0) refuseUnknown(reader, name)
     return taint

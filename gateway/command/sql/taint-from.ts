@@ -96,6 +96,7 @@ export function readTaintRelation(reader: TaintReader, fields: Tree): Relation {
   const name = stringOf(fields, 'relname')
   const match = reader.names.relation(schema === '' ? null : schema, name)
   if (match.system !== null) refusePeek(reader, match.system)
+  if (match.system === 'pg_catalog.pg_stat_activity') return activity(reader)
   if (match.isUnresolved) {
     // It is newer than the catalog, or does not exist: its columns count as masked, its error is cleaned.
     const taint: MaybeTaint = { kind: 'unproven', rule: 0, isMixed: true }
@@ -116,6 +117,22 @@ function refusePeek(reader: TaintReader, system: string): void {
   if (schema === 'pg_toast' || (schema === 'pg_catalog' && name !== undefined && peekRelations.has(name))) {
     reader.refuse(null, `${system} shows stored values of all columns`, 'read it on a connection without masks')
   }
+}
+
+const activityColumns = `datid datname pid leader_pid usesysid usename application_name client_addr client_hostname client_port
+  backend_start xact_start query_start state_change wait_event_type wait_event state backend_xid backend_xmin query_id query
+  backend_type`.split(/\s+/)
+
+/** pg_stat_activity shows what other sessions sent, with the values they wrote into masked columns. */
+function activity(reader: TaintReader): Relation {
+  const text: MaybeTaint = { kind: 'blank', rule: 0, isMixed: true }
+  reader.touch(text)
+  // PostgreSQL 13 has neither query_id nor pg_stat_wal.
+  const has14 = reader.source.catalog.systemRelations.has('pg_catalog.pg_stat_wal')
+  const columns = activityColumns
+    .filter(name => has14 || name !== 'query_id')
+    .map(name => ({ name, taint: name === 'query' ? text : null }))
+  return plain({ columns, isOpen: false, rest: null })
 }
 
 function rowOf(reader: TaintReader, relation: CatalogRelation): Relation {

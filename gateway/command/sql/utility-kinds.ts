@@ -91,7 +91,8 @@ const table: readonly (readonly [string, string, readonly SqlEffect[], ('run' | 
   ['ListenStmt', 'listen', ['session']],
   // It loads a native library into the server.
   ['LoadStmt', 'load', ['file', 'admin']],
-  ['LockStmt', 'lock', ['lock']],
+  // How strong the lock is stands in utility.ts.
+  ['LockStmt', 'lock', []],
   // It wakes whoever listens, in other sessions.
   ['NotifyStmt', 'notify', ['call']],
   ['ReassignOwnedStmt', 'reassign owned', ['ddl', 'privilege']],

@@ -5,9 +5,12 @@ import { readDeallocate, readDeclare, readDiscard, readExecute, readFetch, readP
 import { addResource, maintainRelation, refreshRelation, writeRelation } from './relations.ts'
 import { readSet } from './session-settings.ts'
 import type { SqlReader } from './sql-reader.ts'
-import { asKind, isTree, namesIn, stringOf, treeOf, treesIn } from './syntax-tree.ts'
+import { asKind, isTree, namesIn, numberOf, stringOf, treeOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import { utilityKinds } from './utility-kinds.ts'
+
+/** `AccessShareLock` of lockdefs.h. */
+const ACCESS_SHARE = 1
 
 /** Reads a statement that is no query; false when its kind is not known. */
 export function readUtility(reader: SqlReader, kind: string, fields: Tree): boolean {
@@ -153,6 +156,8 @@ function readDetails(reader: SqlReader, kind: string, fields: Tree): void {
       reading.changesSession = true
       return
     case 'LockStmt':
+      // ACCESS SHARE is what any SELECT takes, and holds as long.
+      reading.does(numberOf(fields, 'mode') === ACCESS_SHARE ? 'read' : 'lock')
       for (const item of treesIn(fields, 'relations')) addResource(reader, asKind(item, 'RangeVar'))
       return
     case 'VacuumStmt':
