@@ -4,6 +4,7 @@ import type { Io } from './io.ts'
 import { parsePolicy } from '../gateway/policy/parse-policy.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { checkCredentials } from './doctor/credentials.ts'
+import { checkEndpoints } from './doctor/endpoints.ts'
 import { checkGithub } from './doctor/github.ts'
 import { checkIssuers } from './doctor/issuers.ts'
 import { checkMachine } from './doctor/machine.ts'
@@ -48,6 +49,7 @@ async function examine(options: DoctorOptions, io: Io, tell: (finding: Finding) 
     tell({ id: known?.id ?? 'E34', what: 'policy', state: 'bad', words: known?.message ?? 'it cannot be read', fix: known?.fix ?? null })
   }
   for (const finding of checkMachine(io.environment)) tell(finding)
+  for (const finding of await checkEndpoints(io.environment)) tell(finding)
   for (const finding of await checkGithub(io.environment)) tell(finding)
   if (policy === undefined) return
   for (const finding of await checkIssuers(policy)) tell(finding)

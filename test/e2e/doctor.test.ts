@@ -48,6 +48,13 @@ describe('sallyport doctor', () => {
     assert.match(ran.stdout, /^✗ E01 .*\n +fix: .*id-token: write/m)
   })
 
+  it('names an endpoint of this job that does not answer', async () => {
+    const ran = await doctor({ SALLYPORT_ORDERS_DB_URL: 'postgresql://ci:ticket@127.0.0.1:1/orders' })
+    assert.equal(ran.status, 1)
+    assert.match(ran.stdout, /^✗ E15 .*127\.0\.0\.1:1 does not answer/m)
+    assert.ok(!ran.stdout.includes('ticket@'))
+  })
+
   it('says the same to programs', async () => {
     const ran = await stage.sallyport(['doctor', '--config', `${stage.dir}/missing.yml`, '--json'])
     assert.equal(ran.status, 1)

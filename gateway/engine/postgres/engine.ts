@@ -94,6 +94,11 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     let reason = 'failed before it began'
     try {
       reason = await converse(arrival, session, signal)
+    } catch (error) {
+      // What the target said stays with the client: it may quote values. The code and our own words are enough to look it up.
+      const known = error instanceof SallyportError ? error : null
+      session.append({ kind: 'error', command: null, code: known?.code ?? 'INTERNAL', message: known?.message ?? 'the session failed' })
+      throw error
     } finally {
       session.checkOut(reason)
     }
