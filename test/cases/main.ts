@@ -5,12 +5,14 @@ import { playHarmless } from './harmless.ts'
 import { playMask } from './mask.ts'
 import { playOidc } from './oidc.ts'
 import { playSql } from './sql.ts'
+import { playSsh } from './ssh.ts'
 
 const plays: Readonly<Record<string, () => Promise<readonly CaseRow[]>>> = {
   oidc: playOidc,
   approvals: playApprovals,
   sql: playSql,
   mask: playMask,
+  ssh: playSsh,
   harmless: playHarmless,
 }
 

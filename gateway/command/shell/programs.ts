@@ -113,12 +113,12 @@ export const readings: Readonly<Record<string, Read>> = {
   // Builtins that set names, or look into them: an index is evaluated.
   test: readTest,
   '[': readTest,
-  printf: args =>
-    args[0] === null || args[0]?.startsWith('-v') === true
-      ? names.test(args[1] ?? '') && args[0] === '-v'
-        ? plain
-        : doubt('printf into an unknown name')
-      : plain,
+  printf: args => {
+    const [first, name] = args
+    if (first === null) return doubt('printf with a format that is not known')
+    if (first?.startsWith('-v') !== true) return plain
+    return first === '-v' && name !== null && name !== undefined ? readNames([name]) : doubt('printf into a name that is evaluated')
+  },
   read: readNames,
   unset: readNames,
   export: readNames,
@@ -199,7 +199,7 @@ function readAwk(args: readonly Argument[]): Behaviour {
     .replaceAll('@regex', ' R ')
     .replaceAll('||', ' ')
   return /[|>@]|\b(?:system|getline|close|fflush|printf?\s*\(.*\)\s*>)\b/.test(bare) ||
-    /["/]/.test(bare.replaceAll('""', '').replaceAll(/\d\s*\/\s*\d/g, ''))
+    /["/]/.test(bare.replaceAll('""', '').replaceAll(/([\w)\]])\s*\//g, '$1 '))
     ? doubt('an awk program that can write or run')
     : plain
 }

@@ -10,6 +10,8 @@ import { unwrap } from './wrappers.ts'
 /** Stands in an argument list for everything from the first argument on that the line itself does not tell. */
 export const UNKNOWN_ARGUMENT = '⟦not known⟧'
 /** Bytes a policy has nothing to say about. */
+/** Words of the shell itself that run nothing and touch nothing. */
+const CONTROL = new Set([':', 'break', 'continue', 'exit', 'return', 'shift'])
 const HARMLESS_FILES = new Set(['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/stdin'])
 
 export interface ShellLine {
@@ -75,6 +77,7 @@ class LineReading {
       this.#doubt('a program that is not known before it runs')
       return
     }
+    if (CONTROL.has(program)) return
     const unknown = args.indexOf(null)
     this.argvs.push([
       program,
