@@ -176,7 +176,7 @@ export class ClientSide {
 
   #parse(bytes: Buffer, start: number, end: number): Promise<void> | null {
     const { name, text } = readParse(bytes, start, end)
-    const define = (statements: readonly SqlStatement[]): void => {
+    const define = (statements: readonly SqlStatement[]): Promise<void> | null => {
       const { names, context } = this.#conversation
       const prepared: PreparedStatement = {
         name,
@@ -188,13 +188,12 @@ export class ClientSide {
         columns: null,
       }
       this.#batch.put({ kind: 'parse', prepared, previous: names.define(prepared) }, bytes, start, end)
+      return this.#boundBatch()
     }
     return this.#whenSettled(() => {
       const isAlone = this.#batch.isEmpty && !this.#isBatchOpen && this.#conversation.answers.isEmpty
       const statements = this.#judge.readAnew(text, isAlone)
-      if (statements instanceof Promise) return statements.then(define)
-      define(statements)
-      return null
+      return statements instanceof Promise ? statements.then(anew => define(anew) ?? undefined) : define(statements)
     })
   }
 
@@ -216,7 +215,7 @@ export class ClientSide {
           columns: null,
         }
         this.#batch.put({ kind: 'bind', portal, previous: names.definePortal(portal) }, bytes, start, end)
-        return null
+        return this.#boundBatch()
       })
     })
   }
@@ -226,7 +225,7 @@ export class ClientSide {
     const { names } = this.#conversation
     const of = (kind === 'portal' ? names.portals.get(name) : names.statements.get(name)) ?? null
     this.#batch.put({ kind: 'describe', of, run: null, isOurs: false }, bytes, start, end)
-    return null
+    return this.#boundBatch()
   }
 
   #close(bytes: Buffer, start: number, end: number): Promise<void> | null {
@@ -239,7 +238,7 @@ export class ClientSide {
       names.portals.delete(name)
       names.cursors.delete(name)
     }
-    return null
+    return this.#boundBatch()
   }
 
   #execute(bytes: Buffer, start: number, end: number): Promise<void> | null {
@@ -278,7 +277,7 @@ export class ClientSide {
     if (run?.mask != null) this.#batch.put({ kind: 'describe', of: portal, run, isOurs: true }, writeDescribe('portal', name))
   }
 
-  /** A batch without an end is sent in parts: everything in it that runs was admitted. */
+  /** A batch without an end is sent in parts, whatever it is made of: everything in it that runs was admitted. */
   #boundBatch(): Promise<void> | null {
     if (this.#batch.bytes < MAX_BATCH_BYTES) return null
     return this.#judgeBound(() => this.#release())

@@ -1,5 +1,6 @@
 // The client's stream, message by message and in order: one that must wait holds back those behind it, within a bound.
 import { SallyportError } from '../../core/errors.ts'
+import { writeParameterStatus } from '../../wire/postgres/backend-writer.ts'
 import { Framer } from '../../wire/postgres/framer.ts'
 import type { FrameSink } from '../../wire/postgres/framer.ts'
 import { frontend } from '../../wire/postgres/message-type.ts'
@@ -10,6 +11,8 @@ import { Outbox } from './outbox.ts'
 const MAX_INSPECTED_BYTES = 16 * 1024 * 1024 + 1024
 /** What is kept of a client that writes while it has to wait; then it is not read. */
 const MAX_QUEUED_BYTES = 1024 * 1024
+/** The end of a client that is not read shows only when something is written to it. */
+const PULSE_MS = 1_000
 
 interface Piece {
   readonly type: number
@@ -32,6 +35,7 @@ export class ClientStream implements FrameSink {
   #isWaiting = false
   #isPaused = false
   #isOver = false
+  #pulse: NodeJS.Timeout | null = null
 
   constructor(conversation: Conversation, read: ReadMessage) {
     this.#conversation = conversation
@@ -45,6 +49,8 @@ export class ClientStream implements FrameSink {
 
   /** Takes the next bytes of the client. @throws {WireError} when they are not the protocol. */
   push(chunk: Buffer): void {
+    // Read only so that the client comes to read its last words.
+    if (this.#isOver) return
     this.#framer.push(chunk)
     this.send()
     if (this.#queuedBytes > MAX_QUEUED_BYTES || this.#conversation.target.socket.stream.writableNeedDrain) this.#pause()
@@ -59,12 +65,14 @@ export class ClientStream implements FrameSink {
   stop(): void {
     this.#isOver = true
     this.#queue = []
+    this.#stopPulse()
   }
 
   /** The target takes bytes again. */
   resume(): void {
     if (!this.#isPaused || this.#queuedBytes > MAX_QUEUED_BYTES) return
     this.#isPaused = false
+    this.#stopPulse()
     this.#conversation.client.resume()
   }
 
@@ -119,5 +127,18 @@ export class ClientStream implements FrameSink {
     if (this.#isPaused) return
     this.#isPaused = true
     this.#conversation.client.pause()
+    if (this.#isWaiting) this.#pulse ??= setInterval(() => this.#beat(), PULSE_MS)
+  }
+
+  /** Repeats a setting that the client knows: allowed at any time, and without effect. */
+  #beat(): void {
+    const { client, target } = this.#conversation
+    if (client.writableLength > 0) return
+    this.#conversation.tell(writeParameterStatus('client_encoding', target.parameters.get('client_encoding') ?? 'UTF8'))
+  }
+
+  #stopPulse(): void {
+    if (this.#pulse !== null) clearInterval(this.#pulse)
+    this.#pulse = null
   }
 }

@@ -167,6 +167,7 @@ export class Relay {
   }
 
   #close(reason: string): void {
+    this.#targetSide.endSuspended()
     for (const answer of this.#conversation.answers.drain()) {
       if ('running' in answer)
         for (const { run } of answer.running.slice(answer.done)) run.fail('08006', 'the session ended before its result was seen')

@@ -32,6 +32,8 @@ export class TargetSide implements FrameSink {
   readonly #masked = new ByteSink()
   /** Messages of the gateway's own that wait for the border of the message under way. */
   #told: Buffer[] = []
+  /** Stopped by a limit of rows, with more to come: perhaps nobody asks for it. */
+  readonly #suspended = new Set<StatementRun>()
   #isBehind = false
   #isPaused = false
 
@@ -132,6 +134,7 @@ export class TargetSide implements FrameSink {
         return true
       case backend.portalSuspended:
         this.#expect(head, 'execute')
+        this.#suspend(head)
         answers.shift()
         return true
       case backend.parseComplete:
@@ -205,6 +208,17 @@ export class TargetSide implements FrameSink {
     return false
   }
 
+  #suspend(head: Answer): void {
+    const run = this.#run(head)
+    if (run !== null) this.#suspended.add(run)
+  }
+
+  /** The portals are gone: what was fetched from them is all there is. */
+  endSuspended(): void {
+    for (const run of this.#suspended) if (!run.finish('portal suspended')) this.#isBehind = true
+    this.#suspended.clear()
+  }
+
   #describe(head: Answer, bytes: Buffer, start: number, end: number): boolean {
     const { answers } = this.#conversation
     if (head.kind === 'describe') {
@@ -255,9 +269,10 @@ export class TargetSide implements FrameSink {
 
   #fail(head: Answer | undefined, bytes: Buffer, start: number, end: number): boolean {
     const { answers } = this.#conversation
-    if (readFields(bytes, start, end).get('S') === 'FATAL') this.#conversation.noteFatal()
-    if (head === undefined) {
-      // FATAL while idle: the target says good-bye; its end follows.
+    const isFatal = readFields(bytes, start, end).get('S') === 'FATAL'
+    if (isFatal) this.#conversation.noteFatal()
+    if (head === undefined || (isFatal && head.kind === 'refusal')) {
+      // The target says good-bye while idle, or before it came to what is refused; its end follows.
       return this.#passWords(head, bytes, start, end)
     }
     if (head.kind === 'probe') return this.#collect(head, backend.errorResponse, bytes, start, end)
@@ -323,6 +338,7 @@ export class TargetSide implements FrameSink {
     else if (status === txStatus.idle) {
       names.endTransaction()
       context.noteIdle()
+      if (this.#suspended.size > 0) this.endSuspended()
     }
     if (answers.isEmpty) {
       this.#conversation.isTurning = false

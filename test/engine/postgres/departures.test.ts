@@ -1,0 +1,153 @@
+// Ends in the middle: a client that goes while it is not read, a target that goes while it is written to, a portal nobody reads to its end.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import {
+  flushMessage,
+  syncMessage,
+  writeBind,
+  writeDescribe,
+  writeExecute,
+  writeParse,
+  writeQuery,
+} from '../../../gateway/wire/postgres/frontend-writer.ts'
+import { frontend } from '../../../gateway/wire/postgres/message-type.ts'
+import { message } from '../../../gateway/wire/postgres/message-writer.ts'
+import { startPostgres } from '../../../world/postgres/server.ts'
+import type { PostgresServer } from '../../../world/postgres/server.ts'
+import { approved, gatewayThat } from './gateway-that.ts'
+import type { TestGateway } from './gateway-that.ts'
+import { fieldsOf, RawClient } from './raw-client.ts'
+
+describe('a session that ends in the middle', () => {
+  let server: PostgresServer
+  let gateway: TestGateway
+  let database: string
+
+  before(async () => {
+    server = await startPostgres()
+    database = await server.createDatabase('CREATE TABLE t(id int); INSERT INTO t VALUES (1), (2); CREATE TABLE copied(words text)')
+  })
+  after(() => server.stop())
+
+  async function session(act: (client: RawClient) => Promise<void>): Promise<void> {
+    gateway = await gatewayThat({
+      target: { port: server.port, user: server.user, password: server.password, database },
+      decide: command => (command.verb === 'delete' ? 'ask' : 'allow'),
+    })
+    const client = await RawClient.logIn(gateway.login)
+    try {
+      await act(client)
+    } finally {
+      client.close()
+      await gateway.stop()
+    }
+    assert.deepEqual(await server.query(database, 'SELECT count(*) FROM t'), [['2']])
+  }
+
+  it('drops what is held when its client goes, however much that client has sent behind it', () =>
+    session(async client => {
+      client.send(writeQuery('DELETE FROM t'))
+      const { answer, signal } = await gateway.people.request(1)
+      const padding = Buffer.alloc(64 * 1024, 0x20).toString()
+      for (let sent = 0; sent < 256; sent++) client.send(writeQuery(`SELECT 1${padding}`))
+      await untilStuck(client)
+      client.close()
+      if (!signal.aborted) await once(signal, 'abort')
+      answer(approved)
+      assert.deepEqual(gateway.texts(), ['DELETE FROM t'])
+    }))
+
+  it('tells a client that is in the middle of COPY that the target has gone', () =>
+    session(async client => {
+      client.send(writeQuery('COPY copied FROM STDIN'))
+      await client.until('G')
+      const data = message(frontend.copyData, [Buffer.from(`${'words '.repeat(1000)}\n`)])
+      const sending = (async () => {
+        while (!client.socket.destroyed) {
+          if (!client.socket.write(data)) await Promise.race([once(client.socket, 'drain'), once(client.socket, 'close')])
+          else await new Promise(setImmediate)
+        }
+      })()
+      await server.query(
+        'postgres',
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}' AND query LIKE 'COPY%'`,
+      )
+      const error = (await client.until('E')).at(-1)!
+      assert.match(fieldsOf(error.bytes).get('C') ?? '', /^57P01$|^08006$/)
+      await client.rest()
+      await sending
+      await gateway.stop()
+      assert.deepEqual(
+        gateway.recorder.of('error').map(({ command }) => command),
+        [1],
+      )
+      assert.deepEqual(await server.query(database, 'SELECT count(*) FROM copied'), [['0']])
+    }))
+
+  it('records the rows of a portal that was not read to its end', () =>
+    session(async client => {
+      client.send(
+        writeParse('', 'SELECT generate_series(1, 10) AS n'),
+        writeBind('', ''),
+        writeDescribe('portal', ''),
+        writeExecute('', 2),
+        syncMessage,
+      )
+      assert.equal(await client.answer(), '1 2 T D(1) D(2) s Z(I)')
+      assert.deepEqual(
+        gateway.recorder.of('rows').map(({ rows }) => rows),
+        [[['1'], ['2']]],
+      )
+      assert.deepEqual(
+        gateway.recorder.of('result').map(({ tag, rows }) => [tag, rows]),
+        [['portal suspended', 2]],
+      )
+    }))
+
+  it('counts a portal that is read to its end in parts as one command', () =>
+    session(async client => {
+      client.send(
+        writeQuery('BEGIN'),
+        writeParse('', 'SELECT generate_series(1, 3) AS n'),
+        writeBind('p', ''),
+        writeExecute('p', 2),
+        syncMessage,
+        writeExecute('p', 2),
+        syncMessage,
+        writeQuery('COMMIT'),
+      )
+      await client.answer()
+      assert.equal(await client.answer(), '1 2 D(1) D(2) s Z(T)')
+      assert.equal(await client.answer(), 'D(3) C(SELECT 1) Z(T)')
+      await client.answer()
+      assert.deepEqual(
+        gateway.recorder.of('result').map(({ tag, rows }) => [tag, rows]),
+        [
+          ['BEGIN', 0],
+          ['SELECT 1', 3],
+          ['COMMIT', 0],
+        ],
+      )
+    }))
+
+  it('keeps no more of a batch without an end than its bound, whatever the batch is made of', () =>
+    session(async client => {
+      const padding = Buffer.alloc(4000, 0x20).toString()
+      for (let sent = 0; sent < 2000; sent++) client.send(writeParse(`s${sent}`, `SELECT 1${padding}`))
+      // No Sync, no Flush: what comes back was sent on because it was too much to keep.
+      for (let answered = 0; answered < 1000; answered++) assert.equal((await client.next()).type, '1')
+      client.send(flushMessage, syncMessage)
+      await client.until('Z')
+      assert.deepEqual(gateway.texts(), [])
+    }))
+})
+
+/** Resolves when the other side has stopped reading: nothing more leaves, and there is more to leave. */
+async function untilStuck({ socket }: RawClient): Promise<void> {
+  for (let last = -1; socket.writableLength !== last || last === 0;) {
+    last = socket.writableLength
+    await setTimeout(50)
+  }
+}
