@@ -2,6 +2,7 @@
 import { assumedCatalog } from '../gateway/command/sql/catalog.ts'
 import { loadSqlParser } from '../gateway/command/sql/parser.ts'
 import { readSql } from '../gateway/command/sql/read-sql.ts'
+import { readExec } from '../gateway/command/ssh/exec-command.ts'
 import type { Command } from '../gateway/core/command.ts'
 import type { Connection } from '../gateway/core/connection.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
@@ -87,9 +88,20 @@ export function identityOf(file: PolicyFile, issuer: string, claims: Readonly<Re
  */
 export async function readCommands(entry: ConnectionEntry, text: string): Promise<readonly Command[]> {
   const { name, protocol } = entry.connection
+  if (protocol === 'ssh') {
+    const reading = readExec(text)
+    switch (reading.kind) {
+      case 'commands':
+        return reading.commands
+      case 'refused':
+        throw new SallyportError('USAGE', `refused before any rule: ${reading.reason}`)
+      case 'sftp':
+        throw new SallyportError('USAGE', 'the file server is not judged as a program: each of its operations is')
+    }
+  }
   if (protocol !== 'postgres') {
     throw new SallyportError('USAGE', `commands for ${protocol} cannot be read here yet`, {
-      why: `only SQL is; ${name} speaks ${protocol}, and a guess would be worse than no answer`,
+      why: `only SQL and command lines are; ${name} speaks ${protocol}, and a guess would be worse than no answer`,
     })
   }
   await loadSqlParser()

@@ -21,6 +21,8 @@ export interface JobGateway {
   readonly folder: string
   /** Folder with the program for `shell: sallyport {0}`. */
   readonly binDir: string
+  /** Folder of the client files. */
+  readonly clientDir: string
   /** Where the recording is left when the gateway dies; null = in the gateway's own temporary folder. */
   readonly privateDir: string | null
 }
@@ -55,7 +57,7 @@ export async function launchForJob(inputs: Inputs, environment: Environment, scr
     await launched.finish('the client files could not be written')
     throw error
   }
-  return { launched, folder, binDir: place.binDir, privateDir: place.privateDir }
+  return { launched, folder, binDir: place.binDir, clientDir: place.clientDir, privateDir: place.privateDir }
 }
 
 async function isolatedPlace(environment: Environment, script: string): Promise<Place> {

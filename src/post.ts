@@ -2,13 +2,15 @@
 // environment, so the gateway has sealed, signed and shipped by itself before this learns of it.
 import { info } from '@actions/core'
 import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { askToFinish } from '../gateway/control/control-client.ts'
 import { failureOf } from '../gateway/control/gateway-error.ts'
 import type { Finished } from '../gateway/control/protocol.ts'
+import { excludeSshConfig } from '../gateway/control/ssh-client-config.ts'
 import { reportFailure, reportFinished, refusedIn } from './report.ts'
-import { readState, type GatewayState } from './state.ts'
+import { readSshFolder, readState, type GatewayState } from './state.ts'
 import { writeSummary } from './summary.ts'
 
 /** From the end of the gateway until sudo, sockets and users are as they were: later post steps may need them. */
@@ -24,6 +26,8 @@ try {
 }
 
 async function run(): Promise<void> {
+  const sshFolder = readSshFolder()
+  if (sshFolder !== '') excludeSshConfig(userInfo().homedir, sshFolder)
   const state = readState()
   if (state === null) {
     info('sallyport: no gateway was started, so there is nothing to finish')

@@ -3,6 +3,9 @@ import { getState, saveState } from '@actions/core'
 
 const NAME = 'gateway'
 
+/** The folder whose hosts stand in the user's ssh configuration. */
+const SSH_NAME = 'ssh'
+
 export interface GatewayState {
   readonly port: number
   /** Ends the run early at most. */
@@ -17,6 +20,16 @@ export interface GatewayState {
 /** Keeps it for post. */
 export function keepState(state: GatewayState): void {
   saveState(NAME, JSON.stringify(state))
+}
+
+/** Keeps which folder the user's ssh configuration includes. */
+export function keepSshFolder(clientDir: string): void {
+  saveState(SSH_NAME, clientDir)
+}
+
+/** The folder; empty when there is none. */
+export function readSshFolder(): string {
+  return getState(SSH_NAME)
 }
 
 /** What main kept; null when main never got that far, or when it is not what main writes. */

@@ -15,7 +15,7 @@ export interface FileOwner {
  * @throws {SallyportError} UNREADABLE when one cannot be written; PROTOCOL_VIOLATION for a path that leaves `clientDir`.
  */
 export function writeClientFiles(clientDir: string, files: readonly ClientFile[], owner: FileOwner | null, mode = 0o600): void {
-  for (const { path: name, text } of files) {
+  for (const { path: name, text, isPrivate } of files) {
     const file = path.join(clientDir, name)
     if (path.isAbsolute(name) || path.relative(clientDir, file).startsWith('..')) {
       throw new SallyportError('PROTOCOL_VIOLATION', 'the gateway named a client file outside its folder')
@@ -24,7 +24,7 @@ export function writeClientFiles(clientDir: string, files: readonly ClientFile[]
       makeFolders(clientDir, path.dirname(path.relative(clientDir, file)), owner)
       const handle = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
       try {
-        fchmodSync(handle, mode)
+        fchmodSync(handle, isPrivate === true ? 0o600 : mode)
         writeSync(handle, text)
         if (owner !== null) fchownSync(handle, owner.uid, owner.gid)
       } finally {

@@ -47,7 +47,7 @@ const ready = z.object({
     }),
   ),
   environment: texts,
-  files: z.array(z.object({ path: z.string(), text: z.string() })),
+  files: z.array(z.object({ path: z.string(), text: z.string(), isPrivate: z.exactOptional(z.boolean()) })),
   hide: words,
   remove: words,
   control: z.object({ port: z.int(), secret: z.string() }),

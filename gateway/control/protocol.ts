@@ -51,6 +51,8 @@ export interface ClientFile {
   /** Relative to `clientDir`, without `..`. */
   readonly path: string
   readonly text: string
+  /** For nobody but its owner, whatever the others are: a program refuses it otherwise. */
+  readonly isPrivate?: boolean
 }
 
 export interface Ready {

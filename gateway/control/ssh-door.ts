@@ -31,7 +31,7 @@ export function sshFiles(doors: readonly SshDoor[], clientDir: string): readonly
   return [
     { path: SSH_CONFIG_FILE, text: `IgnoreUnknown WarnWeakCrypto\n\n${doors.map(door => hostBlock(door, clientDir)).join('\n')}` },
     { path: KNOWN_HOSTS_FILE, text: doors.map(door => `${aliasOf(door)} ${door.hostKey.split(' ').slice(0, 2).join(' ')}\n`).join('') },
-    ...doors.map(door => ({ path: keyFile(door), text: door.clientKey })),
+    ...doors.map(door => ({ path: keyFile(door), text: door.clientKey, isPrivate: true })),
   ]
 }
 

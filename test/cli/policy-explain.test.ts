@@ -81,13 +81,21 @@ describe('sallyport policy explain', () => {
     assert.equal((await explain('SELECT 1', release, { issuer: 'crop' }, two)).status, 2)
   })
 
+  it('reads a command line as the gateway does, and says what it doubts', async () => {
+    const ran = await explain('ls -l | head', release, { connection: 'web', json: true })
+    assert.deepEqual([ran.status, JSON.parse(ran.stdout).outcome], [0, 'allow'])
+    const doubted = JSON.parse((await explain('echo x | sh', release, { connection: 'web', json: true })).stdout)
+    assert.deepEqual([doubted.outcome, doubted.commands[0].certainty], ['deny', 'opaque'])
+    assert.match(doubted.commands[0].doubt, /a shell that reads/)
+  })
+
   it('ends with 2 for claims that are none, an unknown connection, another protocol or no command', async () => {
     assert.equal((await explain('SELECT 1', 'hunter2')).status, 2)
     assert.doesNotMatch((await explain('SELECT 1', 'hunter2')).stderr, /hunter2/)
     assert.equal((await explain('SELECT 1', '[]')).status, 2)
     assert.equal((await explain('SELECT 1', release, { connection: 'dbx' })).status, 2)
-    const ssh = await explain('ls', release, { connection: 'web' })
-    assert.deepEqual([ssh.status, ssh.stdout], [2, ''])
+    const hidden = await explain('ls \u202E', release, { connection: 'web' })
+    assert.deepEqual([hidden.status, hidden.stdout], [2, ''])
     assert.equal((await explain('', release)).status, 2)
     assert.equal((await explain('SELECT 1', release, { claims: '/nonexistent/claims.json' })).status, 3)
   })
