@@ -16,6 +16,7 @@ import { SallyportError } from '../gateway/core/errors.ts'
 import { findConfig, readText } from './find-config.ts'
 import { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
+import { eraseVariables } from './own-environment.ts'
 import { recordingFolder } from './recording-folder.ts'
 
 export interface ExecOptions {
@@ -53,6 +54,7 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
     for (const warning of ready.warnings) io.stderr(`sallyport: warning: ${warning}\n`)
     const environment: Record<string, string> = { ...io.environment, ...ready.environment }
     for (const name of ready.remove) delete environment[name]
+    eraseVariables(ready.remove)
     const start = startOf(command, environment, user)
     const status = interrupts.first === null ? await runCommand(start, interrupts, io) : statusOf(interrupts.first)
     await seal(launched, io)

@@ -5,6 +5,11 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { recordingFolder } from '../../cli/recording-folder.ts'
 
+function record(name: string): void {
+  mkdirSync(name, { recursive: true })
+  writeFileSync(path.join(name, 'events.jsonl'), '')
+}
+
 describe('the folder of a new recording', () => {
   const before = process.cwd()
   let dir: string
@@ -16,10 +21,6 @@ describe('the folder of a new recording', () => {
     process.chdir(before)
     rmSync(dir, { recursive: true, force: true })
   })
-  const record = (name: string): void => {
-    mkdirSync(name, { recursive: true })
-    writeFileSync(path.join(name, 'events.jsonl'), '')
-  }
 
   it('is the one that was named, and what lies above it is made', () => {
     assert.equal(recordingFolder('deep/er/rec'), path.join(dir, 'deep/er/rec'))

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { openExecStage, root, type ExecStage } from './exec-stage.ts'
+
+const psql = (sql: string): string[] => ['psql', '-X', '-At', '-c', sql]
 
 describe('sallyport exec', () => {
   let stage: ExecStage
@@ -18,8 +20,6 @@ describe('sallyport exec', () => {
     stage.writePolicy()
     stage.writeToken()
   })
-
-  const psql = (sql: string): string[] => ['psql', '-X', '-At', '-c', sql]
 
   it('gives psql the database without the password, masks, and leaves a recording that verifies', async () => {
     const ran = await stage.exec(psql('SELECT id, name, email FROM customers ORDER BY id'))
@@ -52,6 +52,16 @@ describe('sallyport exec', () => {
     assert.ok(!ran.stderr.includes(stage.password))
   })
 
+  it('shows the credential to no process that the command can look into', async () => {
+    const ran = await stage.exec([
+      'sh',
+      '-c',
+      'cat /proc/$PPID/environ /proc/[0-9]*/cmdline; for p in /proc/[0-9]*; do cat $p/environ; done',
+    ])
+    assert.ok(ran.stdout.includes('ORDERS_PASSWORD='), 'the environment of exec itself was looked at')
+    assert.ok(!ran.stdout.includes(stage.password))
+  })
+
   it('serves the connection by name as a service', async () => {
     const ran = await stage.exec(['psql', '-X', '-At', 'service=orders-db', '-c', 'SELECT count(*) FROM orders'])
     assert.equal(ran.stdout.trim(), '50', ran.stderr)
@@ -74,6 +84,21 @@ describe('sallyport exec', () => {
     assert.match(ran.stdout, /UPDATE 50/)
     assert.match(ran.stderr, /waiting for approval/)
     assert.deepEqual(await stage.postgres.query(stage.database, "SELECT count(*) FROM orders WHERE item = 'seen'"), [['50']])
+  })
+
+  it('refuses what could carry a masked column past the mask, and says so to programs', async () => {
+    const ran = await stage.exec(psql('COPY (SELECT email FROM customers) TO STDOUT (FORMAT binary)'))
+    assert.equal(ran.status, 1)
+    assert.match(ran.stderr, /refused by mask pii/)
+    assert.match(ran.stderr, /"code":"MASK_UNPROVEN"/)
+    assert.doesNotMatch(ran.stdout, /canary/)
+  })
+
+  it('opens to its ticket only', async () => {
+    const ran = await stage.exec(['sh', '-c', 'PGPASSWORD=guess psql -X -c "SELECT 1"'])
+    assert.equal(ran.status, 2)
+    assert.match(ran.stderr, /FATAL: {2}.*ticket/)
+    assert.doesNotMatch(JSON.stringify(stage.events()), /session\.open/)
   })
 
   it('says with status 4 that a token is not for it, without its text', async () => {
