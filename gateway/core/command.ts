@@ -41,7 +41,10 @@ export interface SqlCommand extends CommandBase {
   readonly unfiltered: boolean
   /** Values bound to $1, $2 … as they may be shown (text form; binary as hex), null = SQL NULL. Empty for simple queries. */
   readonly values: readonly (string | null)[]
-  /** The same object for commands that differ in nothing but `text`: what was decided without looking at the text can be kept by it. */
+  /**
+   * The same object for commands that differ in nothing but `text` and `values`: what was decided without looking at them can be kept
+   * by it. Left out: the command is its own shape.
+   */
   readonly shape?: object
 }
 

@@ -12,6 +12,11 @@ export interface Policy {
   /** Names of the connections this identity may open, in the file's order. */
   opens(identity: Identity): readonly string[]
   decide(identity: Identity, connection: Connection, command: Command, run: Run): Decision
+  /**
+   * False when no rule of the connection looks at anything that commands of one `shape` differ in: one decision is every one's.
+   * Left out = true.
+   */
+  looksAtText?(connection: Connection): boolean
 }
 
 /** Makes the masker of one session; mask/ implements it from the policy's `masks:`. */

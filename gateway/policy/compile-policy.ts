@@ -25,6 +25,7 @@ type Judge = (command: Command) => Decision
 export function compilePolicy(file: PolicyFile, readAuthority?: (path: string) => string): Policy {
   const connections = new Map([...file.connections].map(([name, entry]) => [name, withAuthority(file, entry, readAuthority)]))
   const rules = new Map([...file.connections].map(([name, entry]) => [name, rulesOn(file, entry).map(compileRule)]))
+  const looking = new Set([...rules].filter(([, own]) => own.some(({ rule }) => namesCommand(rule))).map(([name]) => name))
   const judges = new WeakMap<Identity, { readonly run: Run; readonly byConnection: Map<string, Judge> }>()
 
   const judgeOf = (identity: Identity, name: string, run: Run): Judge => {
@@ -47,7 +48,13 @@ export function compilePolicy(file: PolicyFile, readAuthority?: (path: string) =
     connections,
     opens: identity => [...connections.values()].filter(connection => mayOpen(identity, connection)).map(connection => connection.name),
     decide: (identity, connection, command, run) => judgeOf(identity, connection.name, run)(command),
+    looksAtText: connection => looking.has(connection.name) || !connections.has(connection.name),
   }
+}
+
+/** Its condition may look at the text or the values of a command; everything else about SQL is the same for all of one shape. */
+function namesCommand(rule: Rule): boolean {
+  return rule.when?.facts.roots.has('command') ?? false
 }
 
 function withAuthority(

@@ -45,6 +45,8 @@ export class Gate {
   readonly #parts: GateParts
   /** Judgements per command object: a statement that is run again is not judged again. A WeakMap costs 10 µs a new command. */
   readonly #judged = new Map<Command, Judged>()
+  /** Decisions by the shape of a command, where the policy looks at nothing else. */
+  readonly #decided = new Map<object, Decision>()
   /** Code of the request that released a command, by its number, until its result is known. */
   readonly #released = new Map<number, string>()
   #isClosed = false
@@ -112,13 +114,26 @@ export class Gate {
   #judge(command: Command): Judged {
     const known = this.#judged.get(command)
     if (known !== undefined) return known
-    const { identity, connection, policy, run, masker } = this.#parts
-    const judged = { decision: policy.decide(identity, connection, command, run), readable: readableCommand(command, masker) }
+    const { masker } = this.#parts
+    const judged = { decision: this.#decide(command), readable: readableCommand(command, masker) }
     // Bound values make a command one of a kind, and long texts are not worth their memory.
     if ((command.protocol === 'postgres' && command.values.length > 0) || command.text.length > MAX_REMEMBERED_CHARACTERS) return judged
     if (this.#judged.size >= MAX_REMEMBERED) this.#judged.clear()
     this.#judged.set(command, judged)
     return judged
+  }
+
+  #decide(command: Command): Decision {
+    const { identity, connection, policy, run } = this.#parts
+    if (command.protocol !== 'postgres' || policy.looksAtText?.(connection) !== false)
+      return policy.decide(identity, connection, command, run)
+    const shape = command.shape ?? command
+    const known = this.#decided.get(shape)
+    if (known !== undefined) return known
+    const decision = policy.decide(identity, connection, command, run)
+    if (this.#decided.size >= MAX_REMEMBERED) this.#decided.clear()
+    this.#decided.set(shape, decision)
+    return decision
   }
 
   async #ask(

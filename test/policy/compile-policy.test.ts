@@ -212,3 +212,26 @@ describe('a compiled policy', () => {
     assert.equal(of('prod', kubernetes({ verb: 'delete', namespace: 'other' })), 'deny')
   })
 })
+
+describe('looking at the text of a command', () => {
+  const looks = (rules: string, connection = 'db'): boolean | undefined => {
+    const policy = compilePolicy(fileThat(`rules:\n${rules}`))
+    const known = policy.connections.get(connection)
+    assert.ok(known !== undefined)
+    return policy.looksAtText?.(known)
+  }
+
+  it('is what a condition that names the command may do, whatever else it names', () => {
+    assert.equal(looks(`  - { name: a, sql: { effects: [read] }, when: 'command.text.contains("secret")', then: deny }\n`), true)
+    assert.equal(
+      looks(`  - { name: a, sql: { effects: [read] }, when: 'run.actor == "x" || command.values.exists(v, v == "1")', then: deny }\n`),
+      true,
+    )
+  })
+
+  it('is what no other rule does', () => {
+    assert.equal(looks(`  - { name: a, sql: { effects: [read], unfiltered: false }, when: 'run.actor == "x"', then: allow }\n`), false)
+    assert.equal(looks(`  - { name: a, on: [web], when: 'command.text == "ls"', then: deny }\n`), false)
+    assert.equal(looks(`  - { name: a, on: [web], when: 'command.text == "ls"', then: deny }\n`, 'web'), true)
+  })
+})

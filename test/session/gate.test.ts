@@ -168,6 +168,51 @@ describe('gate', () => {
     assert.equal(recorder.of('command').length, 2)
   })
 
+  describe('with commands of one shape', () => {
+    const first = sql('SELECT * FROM t WHERE id = 1')
+    const second = { ...first, text: 'SELECT * FROM t WHERE id = 2', shape: first }
+    const bound = { ...first, values: ['3'], shape: first }
+    const other = sql('DELETE FROM t WHERE id = 1')
+
+    function decisionsUnder(looksAtText: boolean | undefined): {
+      readonly judged: readonly string[]
+      readonly recorded: readonly string[]
+    } {
+      const recorder = new MemoryRecorder()
+      const policy = {
+        ...policyThat(command => (command.text.startsWith('DELETE') ? deny : allow)),
+        ...(looksAtText === undefined ? {} : { looksAtText: () => looksAtText }),
+      }
+      const parts = { session: 's1', identity, connection: orders, policy, run, masker: noMasks, recorder }
+      const gate = new Gate({ ...parts, approvals: new FakeDesk(), clock: new FakeClock() })
+      const { options } = gateThat(() => allow)
+      for (const command of [first, second, bound]) gate.admit([command], options)
+      refusalOf(() => gate.admit([other], options))
+      refusalOf(() => gate.admit([{ ...other, text: 'DELETE FROM t WHERE id = 2', shape: other }], options))
+      return {
+        judged: policy.asked.map(({ text }) => text),
+        recorded: recorder.of('command').map(({ text, values }) => [text, ...values].join(' ')),
+      }
+    }
+
+    it('judges one of them where no rule looks at their text, and records each as it is', () => {
+      const { judged, recorded } = decisionsUnder(false)
+      assert.deepEqual(judged, ['SELECT * FROM t WHERE id = 1', 'DELETE FROM t WHERE id = 1'])
+      assert.deepEqual(recorded, [
+        'SELECT * FROM t WHERE id = 1',
+        'SELECT * FROM t WHERE id = 2',
+        'SELECT * FROM t WHERE id = 1 3',
+        'DELETE FROM t WHERE id = 1',
+        'DELETE FROM t WHERE id = 2',
+      ])
+    })
+
+    it('judges each of them where a rule may look at their text, or nobody says that none does', () => {
+      assert.equal(decisionsUnder(true).judged.length, 5)
+      assert.equal(decisionsUnder(undefined).judged.length, 5)
+    })
+  })
+
   it('judges the true command, and shows and records the masked one', () => {
     const text = { rules: ['cards'], apply, applyJson: apply, applyNested: apply, mayFind: () => true }
     const { gate, recorder, policy, options } = gateThat(() => allow, { columns: [], lifted: [], text })

@@ -200,7 +200,7 @@ export function mayCopyIn(statement: SqlStatement): boolean {
 }
 
 function withValues(command: SqlCommand, values: readonly (string | null)[] | null): SqlCommand {
-  return values === null || values.length === 0 ? command : { ...command, values }
+  return values === null || values.length === 0 ? command : { ...command, values, shape: command.shape ?? command }
 }
 
 function opaque(verb: string, text: string): SqlStatement {
