@@ -21,9 +21,15 @@ export interface CancelKey {
 export class CancelKeys {
   readonly #entries = new Map<number, Entry>()
 
-  /** A new key for one session. @param version the protocol version of the client, which fixes the length of the key. */
-  issue(version: number, cancel: () => void): CancelKey {
-    let pid = randomInt(1, 0x7fff_ffff)
+  /**
+   * A new key for one session.
+   *
+   * @param version the protocol version of the client, which fixes the length of the key.
+   * @param targetPid the target's number of the session: clients compare it with `pg_backend_pid()` and with who notified them, so
+   *   they get the same where no other session has it.
+   */
+  issue(version: number, targetPid: number, cancel: () => void): CancelKey {
+    let pid = targetPid
     while (this.#entries.has(pid)) pid = randomInt(1, 0x7fff_ffff)
     const key = randomBytes(version >= version32 ? LONG_KEY_BYTES : SHORT_KEY_BYTES)
     this.#entries.set(pid, { key, cancel, wrong: 0 })

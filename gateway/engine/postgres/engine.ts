@@ -124,7 +124,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     const renewCatalog = (): Promise<Catalog> =>
       known.renew(work => withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, work))
     let relay: Relay | null = null
-    const key = cancelKeys.issue(arrival.version, () => relay?.cancel())
+    const key = cancelKeys.issue(arrival.version, target.pid, () => relay?.cancel())
     try {
       // Old but there: it is renewed behind the session's back; a name it does not hold is looked up anew in any case.
       if (known.current === null) await renewCatalog()
