@@ -14,6 +14,8 @@ import type { OpenApprovalDesk } from './session/approval-desk.ts'
 const LAST_EDITS_MS = 2_000
 const GIVE_BACK_MS = 4_000
 const SHIP_MS = 60_000
+/** Of a log that failed. */
+const LAST_LINES_MS = 5_000
 
 export interface RunEnd {
   readonly reason: string
@@ -33,14 +35,21 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
     approvals.close(AbortSignal.timeout(LAST_EDITS_MS)),
     sources.close(AbortSignal.timeout(GIVE_BACK_MS)),
   ])
-  const sealed = await log.seal({ reason })
+  const sealed = await log.seal({ reason }).catch(async (error: unknown) => {
+    // What is there, and why it ends, may still arrive where it is safe.
+    await Promise.allSettled(sinks.map(sink => log.shipped(sink, AbortSignal.timeout(LAST_LINES_MS))))
+    log.stopShipping()
+    throw error
+  })
   const names = sealed.files.map(({ name }) => name)
-  const { shipped, warnings } = await shipTo(sinks, sealed.dir, names, AbortSignal.timeout(SHIP_MS))
+  const { shipped, warnings } = await shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(SHIP_MS))
+  log.stopShipping()
   const page = shipped.find(({ url }) => url !== null)
   const summary = summarizeStory(log.story, {
     artifactUrl: page?.url ?? null,
     replayUrl: page?.pageUrl ?? null,
     key: log.key,
+    isEncrypted: log.isEncrypted,
   })
   // A private folder has done its work once the recording is somewhere else; otherwise it is all there is.
   const isKept = launch.out !== null || sinks.length === 0 || warnings.length > 0

@@ -25,7 +25,7 @@ import { readEvent } from './run-event.ts'
 import { finishRun } from './run-end.ts'
 import { describeRun, identify, idTokens } from './run-identity.ts'
 import { readRunPolicy, type RunPolicy } from './run-policy.ts'
-import { openSinks } from './run-sinks.ts'
+import { openSinks, shipFirstLines, sinkVariables } from './run-sinks.ts'
 import { openFrontDesk } from './session/front-desk.ts'
 import { openLeaseDesk } from './session/lease-desk.ts'
 import { newTicket } from './session/ticket.ts'
@@ -53,17 +53,18 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const names = namesToOpen(runPolicy, identity, launch)
   const approvals = await openRunApprovals({ launch, identity, event, clock }, signal)
   const run = describeRun(launch, identity, approvals.pullRequest)
-  const sinks = openSinks(runPolicy, launch, run)
+  const idToken = idTokens(launch, http)
+  const sinks = openSinks(runPolicy, launch, run, { idToken, http, clock })
   const encryptTo = runPolicy.file.recording.encryptTo.map(readRecipient)
   const dir = launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-'))
-  const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo })
+  const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo, sinks })
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
   const end = (reason: string): Promise<Finished> => finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks })
   try {
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
-    const idToken = idTokens(launch, http)
+    await shipFirstLines(log, sinks, signal)
     const connections = names.map(name => connectionOf(runPolicy, name))
     const certificate = makeRunCertificate(clock.now())
     const sshKeys = new Map(connections.filter(({ protocol }) => protocol === 'ssh').map(({ name }) => [name, createSshRunKeys()]))
@@ -108,7 +109,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
         run: run.id,
         key: log.key,
         ...clients,
-        remove: hiddenVariables(credentialsOf(runPolicy.file)),
+        remove: [...hiddenVariables(credentialsOf(runPolicy.file)), ...sinkVariables(runPolicy)],
         words: wordsOf(identity, runPolicy, connections),
         warnings: [...approvals.warnings, ...runPolicy.file.warnings],
       },

@@ -27,6 +27,11 @@ export class CheckpointFiles {
     return this.#size
   }
 
+  /** The newest checkpoint; null before there is one. */
+  get note(): string | null {
+    return this.#note
+  }
+
   /** Signs the tree as it is; nothing to do when the newest checkpoint has it already. */
   sign(tree: MerkleTree, isSynced: boolean): void {
     if (tree.size === this.#size && this.#note !== null) return

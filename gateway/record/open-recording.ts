@@ -7,13 +7,14 @@ import { EVENTS_FILE, recordingFiles } from './layout.ts'
 import { openPage } from './page-source.ts'
 import { CHUNK_BYTES, notARecording } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
+import { isShipped, openShipped } from './shipped-source.ts'
 import { openZip } from './zip-source.ts'
 
 /** @throws {SallyportError} UNREADABLE when there is no recording at this path. */
 export async function openRecording(file: string): Promise<RecordingSource> {
   try {
     const { isFolder, head } = await lookAt(file)
-    if (isFolder) return openFolder(file)
+    if (isFolder) return isShipped(file) ? openShipped(file) : openFolder(file)
     if (path.basename(file) === EVENTS_FILE) return openFolder(path.dirname(file))
     if (head.subarray(0, 2).toString('latin1') === 'PK') return await openZip(file)
     if (/^<!doctype html>/i.test(head.toString('latin1'))) return await openPage(file)

@@ -12,6 +12,8 @@ export interface SummaryOptions {
   readonly replayUrl?: string | null
   /** Verifier key of the recording. */
   readonly key: string
+  /** True when only auditors may read what was run: then the summary holds counts and answers, no command. */
+  readonly isEncrypted?: boolean
 }
 
 /** GitHub drops a summary above 1 MiB whole; at three bytes a character ours stays below 200 kB. */
@@ -32,9 +34,11 @@ export function summarizeStory(story: RunStory, options: SummaryOptions): string
   const last = identity(story, options.key)
   const room = (): number => MAX_SUMMARY_CHARS - last.length - parts.reduce((chars, part) => chars + part.length + 2, 2)
   // Each list may take a third of the room at most, so that none crowds out the others.
-  parts.push(...section('Blocked', story.blocked.map(told), story.counts.denied, room() / 3))
+  const isEncrypted = options.isEncrypted === true
+  if (isEncrypted) parts.push('What was run is encrypted to the auditors: `sallyport replay --identity` shows it.')
+  else parts.push(...section('Blocked', story.blocked.map(told), story.counts.denied, room() / 3))
   parts.push(...section('Answers', story.answers.map(answered), story.answerCount, room() / 2))
-  parts.push(...section('Commands', story.commands.map(told), story.counts.commands, room()))
+  if (!isEncrypted) parts.push(...section('Commands', story.commands.map(told), story.counts.commands, room()))
   return `${[...parts, last].join('\n\n')}\n`
 }
 
