@@ -23,24 +23,30 @@ export function readableCommand(command: Command, masker: Masker): Readable {
   hidden += passwords.found
   const text = mask(passwords.text)
   const resources = command.resources.map(mask)
+  const doubt = withoutQuote(command.doubt)
   switch (command.protocol) {
     case 'postgres': {
       // A bound value has no name of its own: where the statement sets a password, all of them are hidden.
       const values = command.values.map(value =>
         value === null ? null : hidesValues(command.text) ? (hidden++, HIDDEN_VALUE) : mask(value),
       )
-      return hidden === 0 ? { command, hidden } : { command: { ...command, text, resources, values }, hidden }
+      return hidden === 0 ? { command, hidden } : { command: { ...command, text, doubt, resources, values }, hidden }
     }
     case 'ssh': {
       const paths = command.paths.map(mask)
       const argvs = command.argvs.map(argv => argv.map(mask))
-      return hidden === 0 ? { command, hidden } : { command: { ...command, text, resources, paths, argvs }, hidden }
+      return hidden === 0 ? { command, hidden } : { command: { ...command, text, doubt, resources, paths, argvs }, hidden }
     }
     case 'kubernetes': {
       const argv = command.argv.map(mask)
-      return hidden === 0 ? { command, hidden } : { command: { ...command, text, resources, argv }, hidden }
+      return hidden === 0 ? { command, hidden } : { command: { ...command, text, doubt, resources, argv }, hidden }
     }
   }
+}
+
+/** A doubt may quote the command: where something in it is hidden, the quoted part is left out, whatever it is. */
+function withoutQuote(doubt: string | null): string | null {
+  return doubt === null ? null : doubt.replace(/ at or near ".*$/s, '')
 }
 
 const HIDDEN_VALUE = '[password]'

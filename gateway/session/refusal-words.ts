@@ -14,8 +14,8 @@ export function deniedRefusal(decision: Extract<Decision, { outcome: 'deny' }>, 
   return new Refusal('COMMAND_DENIED', decision.rule, `sallyport: denied by rule ${decision.rule}: ${because}`, {
     why: whyOf(command),
     fix: isDefault
-      ? `if it should run, add a rule for ${connection.name} to sallyport.yml that allows these effects, or asks; sallyport policy explain shows which rules came near`
-      : `if it should run, change rule ${decision.rule} in sallyport.yml; sallyport policy explain shows what it caught`,
+      ? `${notUnderstood(command)}if it should run, add a rule for ${connection.name} to sallyport.yml that allows these effects, or asks; sallyport policy explain shows which rules came near`
+      : `${notUnderstood(command)}if it should run, change rule ${decision.rule} in sallyport.yml; sallyport policy explain shows what it caught`,
   })
 }
 
@@ -47,6 +47,11 @@ export function undecidedRefusal(error: SallyportError, rule: string): Refusal {
     ...(error.fix === null ? {} : { fix: error.fix }),
     cause: error,
   })
+}
+
+/** What a client shows first: a slip of the pen must not look like a missing rule. */
+function notUnderstood({ certainty, doubt }: Command): string {
+  return certainty === 'parsed' || doubt === null ? '' : `it was not understood (${doubt}); `
 }
 
 function whyOf(command: Command): string {

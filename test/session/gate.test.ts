@@ -137,6 +137,7 @@ describe('gate', () => {
     const refusal = refusalOf(() => gate.admit([command], options))
     assert.match(refusal.message, /^sallyport: denied by rule default: no rule of orders-db allows do$/)
     assert.match(refusal.why ?? '', /unknown; it is opaque: a DO block/)
+    assert.match(refusal.fix ?? '', /^it was not understood \(a DO block\); /)
   })
 
   it('lets the strictest decision hold for a whole message, and records every command of it', () => {
