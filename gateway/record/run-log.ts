@@ -386,8 +386,18 @@ export class RunLog implements Recorder {
       this.#checkpoints.sign(this.#tree, true)
     } catch {
       // Not even the reserve helped. What is on disk stays verifiable up to its last checkpoint.
+      this.#cutLastWords()
     }
     return failure
+  }
+
+  /** Half of the last words is worse than none: the log ends with a whole line. */
+  #cutLastWords(): void {
+    try {
+      this.#file.cutBack()
+    } catch {
+      // Then its last line is torn, which readers say.
+    }
   }
 }
 

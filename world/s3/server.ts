@@ -43,7 +43,7 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const bucket = options.bucket ?? 'audit'
   const key = { id: 'AKTEST', secret: 'secret/with+signs', sessionToken: null, region: 'us-east-1', ...options.key }
   const objects = new Map<string, StoredObject[]>()
-  const uploads = new Map<string, { name: string; headers: http.IncomingHttpHeaders; parts: Map<number, Buffer> }>()
+  const uploads = new Map<string, { name: string; parts: Map<number, Buffer> }>()
   const requests: string[] = []
   const failures: (number | 'cut-before' | 'cut-after')[] = []
   let isDown = false
@@ -85,6 +85,13 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
       upload.parts.set(Number(query.get('partNumber')), body)
       return { status: 200, text: '', headers: { etag: etagOf(body) } }
     }
+    if (request.method === 'PUT' && query.has('retention')) {
+      const [, mode = '', until = ''] = /<Mode>(\w+)<\/Mode><RetainUntilDate>([^<]+)<\/RetainUntilDate>/.exec(body.toString()) ?? []
+      const newest = objects.get(name)?.pop()
+      if (newest === undefined) return refused(404, 'NoSuchKey')
+      objects.get(name)?.push({ ...newest, mode, lockedUntil: new Date(until) })
+      return { status: 200, text: '' }
+    }
     if (request.method === 'PUT') {
       if (wantsLock && md5 === undefined) return refused(400, 'InvalidRequest')
       if (options.knowsConditions !== false && headers['if-none-match'] === '*' && objects.has(name))
@@ -94,7 +101,7 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
     }
     if (request.method === 'POST' && query.has('uploads')) {
       const id = randomUUID()
-      uploads.set(id, { name, headers, parts: new Map() })
+      uploads.set(id, { name, parts: new Map() })
       return { status: 200, text: `<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>` }
     }
     if (request.method === 'POST' && upload !== undefined) {
@@ -104,7 +111,8 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
       if (parts.length === 0 || parts.some(({ bytes, etag }) => bytes === undefined || etagOf(bytes) !== etag))
         return refused(200, 'InvalidPart')
       if (parts.slice(0, -1).some(({ bytes }) => (bytes?.length ?? 0) < MIN_PART_BYTES)) return refused(200, 'EntityTooSmall')
-      store(name, Buffer.concat(parts.flatMap(({ bytes }) => bytes ?? [])), upload.headers)
+      // As some servers do, it forgets the lock that the upload began with.
+      store(name, Buffer.concat(parts.flatMap(({ bytes }) => bytes ?? [])), {})
       uploads.delete(query.get('uploadId') ?? '')
       return { status: 200, text: '<CompleteMultipartUploadResult></CompleteMultipartUploadResult>' }
     }

@@ -122,11 +122,23 @@ class Bucket {
         `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.join('')}</CompleteMultipartUpload>`,
       )
       await this.#client({ method: 'POST', object: name, query: { uploadId }, body }, signal)
+      await this.#retain(name, signal)
     } catch (error) {
       // Parts that belong to nothing cost money; where even this fails, the first failure is what is said.
       await this.#client({ method: 'DELETE', object: name, query: { uploadId } }, AbortSignal.timeout(5_000)).catch(() => {})
       throw error
     }
+  }
+
+  /** Some servers forget the lock that an upload in parts began with, so it is said again for the whole. */
+  async #retain(object: string, signal: AbortSignal): Promise<void> {
+    const { lock } = this.#options.address
+    if (lock === null) return
+    const until = this.#lockHeaders()['x-amz-object-lock-retain-until-date'] ?? ''
+    const body = Buffer.from(
+      `<Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Mode>${lock.mode}</Mode><RetainUntilDate>${until}</RetainUntilDate></Retention>`,
+    )
+    await this.#client({ method: 'PUT', object, query: { retention: '' }, body }, signal)
   }
 
   #lockHeaders(): Record<string, string> {
