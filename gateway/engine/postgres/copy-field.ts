@@ -9,11 +9,13 @@ export interface CopySyntax {
   readonly nullText: Buffer
 }
 
-export interface CopyField {
-  /** Place of the delimiter or newline behind it; the length of the message when there is none. */
-  readonly end: number
+/** How one format is read; no object for a field, as there are millions. */
+export interface FieldReader {
+  /** Place of the delimiter or newline behind the field that starts here; the length of the message when there is none. */
+  end(bytes: Buffer, start: number, syntax: CopySyntax): number
   /** The value without escapes; null = NULL. */
-  value(): Buffer | null
+  value(bytes: Buffer, start: number, end: number, syntax: CopySyntax): Buffer | null
+  write(value: Buffer, syntax: CopySyntax, out: ByteSink): void
 }
 
 const BACKSLASH = 0x5c
@@ -30,25 +32,22 @@ const LETTERS: ReadonlyMap<number, number> = new Map([
 ])
 const ESCAPED: ReadonlyMap<number, number> = new Map([...LETTERS].map(([letter, value]) => [value, letter]))
 
-export function readTextField(bytes: Buffer, start: number, syntax: CopySyntax): CopyField {
-  let at = start
-  let isEscaped = false
-  while (at < bytes.length && bytes[at] !== NEWLINE && bytes[at] !== syntax.delimiter) {
-    if (bytes[at] === BACKSLASH) {
-      isEscaped = true
-      at++
+export const textFields: FieldReader = {
+  end(bytes, start, { delimiter }) {
+    const { length } = bytes
+    for (let at = start; at < length; at++) {
+      const byte = bytes[at]
+      if (byte === delimiter || byte === NEWLINE) return at
+      if (byte === BACKSLASH) at++
     }
-    at++
-  }
-  const end = Math.min(at, bytes.length)
-  return {
-    end,
-    value() {
-      const raw = bytes.subarray(start, end)
-      if (raw.equals(syntax.nullText)) return null
-      return isEscaped ? unescapedText(raw) : raw
-    },
-  }
+    return length
+  },
+  value(bytes, start, end, syntax) {
+    const raw = bytes.subarray(start, end)
+    if (raw.equals(syntax.nullText)) return null
+    return raw.includes(BACKSLASH) ? unescapedText(raw) : raw
+  },
+  write: writeTextField,
 }
 
 /** The server writes only the letter escapes and the escaped byte itself. */
@@ -66,7 +65,7 @@ function unescapedText(raw: Buffer): Buffer {
   return value.subarray(0, length)
 }
 
-export function writeTextField(value: Buffer, syntax: CopySyntax, out: ByteSink): void {
+function writeTextField(value: Buffer, syntax: CopySyntax, out: ByteSink): void {
   for (const byte of value) {
     const letter = ESCAPED.get(byte)
     if (letter !== undefined) {
@@ -79,29 +78,26 @@ export function writeTextField(value: Buffer, syntax: CopySyntax, out: ByteSink)
   }
 }
 
-export function readCsvField(bytes: Buffer, start: number, syntax: CopySyntax): CopyField {
-  let at = start
-  let isQuoted = false
-  let hasQuotes = false
-  for (; at < bytes.length; at++) {
-    const byte = bytes[at]
-    if (isQuoted) {
-      if (byte === syntax.escape && (bytes[at + 1] === syntax.quote || bytes[at + 1] === syntax.escape)) at++
-      else if (byte === syntax.quote) isQuoted = false
-    } else if (byte === syntax.quote) {
-      isQuoted = true
-      hasQuotes = true
-    } else if (byte === syntax.delimiter || byte === NEWLINE) break
-  }
-  const end = Math.min(at, bytes.length)
-  return {
-    end,
-    value() {
-      const raw = bytes.subarray(start, end)
-      if (!hasQuotes) return raw.equals(syntax.nullText) ? null : raw
-      return unquotedCsv(raw, syntax)
-    },
-  }
+export const csvFields: FieldReader = {
+  end(bytes, start, { delimiter, quote, escape }) {
+    const { length } = bytes
+    let isQuoted = false
+    for (let at = start; at < length; at++) {
+      const byte = bytes[at]
+      if (isQuoted) {
+        if (byte === escape && (bytes[at + 1] === quote || bytes[at + 1] === escape)) at++
+        else if (byte === quote) isQuoted = false
+      } else if (byte === quote) isQuoted = true
+      else if (byte === delimiter || byte === NEWLINE) return at
+    }
+    return length
+  },
+  value(bytes, start, end, syntax) {
+    const raw = bytes.subarray(start, end)
+    if (!raw.includes(syntax.quote)) return raw.equals(syntax.nullText) ? null : raw
+    return unquotedCsv(raw, syntax)
+  },
+  write: writeCsvField,
 }
 
 function unquotedCsv(raw: Buffer, syntax: CopySyntax): Buffer {
@@ -119,7 +115,7 @@ function unquotedCsv(raw: Buffer, syntax: CopySyntax): Buffer {
 }
 
 /** Always quoted, so that it never reads as NULL. */
-export function writeCsvField(value: Buffer, syntax: CopySyntax, out: ByteSink): void {
+function writeCsvField(value: Buffer, syntax: CopySyntax, out: ByteSink): void {
   out.byte(syntax.quote)
   for (const byte of value) {
     if (byte === syntax.quote || byte === syntax.escape) out.byte(syntax.escape)

@@ -2,12 +2,23 @@
 // The server sends whole lines; a line that ends inside a message is withheld.
 import type { ColumnPlan, CopyPlan } from '../../command/sql/mask-plan.ts'
 import type { CellMask, Masker, TextMask } from '../../core/masker.ts'
-import type { ByteSink } from './byte-sink.ts'
-import { readCsvField, readTextField, writeCsvField, writeTextField } from './copy-field.ts'
-import type { CopySyntax } from './copy-field.ts'
+import { ByteSink } from './byte-sink.ts'
+import { csvFields, textFields } from './copy-field.ts'
+import type { CopySyntax, FieldReader } from './copy-field.ts'
 
 const HEADER = 5
 const NEWLINE = 0x0a
+
+/** What is done with the fields of one column. Decided once. */
+interface Treatment {
+  readonly plan: ColumnPlan | null
+  readonly mask: CellMask | null
+  readonly rule: string
+  readonly column: string
+  /** The field that stands for every value, as it is written; null = it depends on the value. */
+  readonly constant: Buffer | null
+  values: number
+}
 
 interface Count {
   readonly rule: string
@@ -21,6 +32,8 @@ export class CopyMask {
   readonly #syntax: CopySyntax
   readonly #isBinary: boolean
   readonly #counts = new Map<string, Count>()
+  readonly #fields: FieldReader
+  readonly #treatments: Treatment[] = []
   #isHeader: boolean
 
   /** @param plan null = no column of it is masked; patterns only. */
@@ -29,6 +42,7 @@ export class CopyMask {
     this.#masker = masker
     this.#isBinary = isBinary
     this.#isHeader = plan?.hasHeader ?? false
+    this.#fields = plan?.format === 'csv' ? csvFields : textFields
     this.#syntax = {
       delimiter: (plan?.delimiter ?? '\t').charCodeAt(0),
       quote: (plan?.quote ?? '"').charCodeAt(0),
@@ -43,12 +57,13 @@ export class CopyMask {
     out.copy(message, 0, HEADER)
     if (this.#plan === null) this.#writeText(message, out)
     // A plan for text met by binary data: nothing of it can be told apart.
-    else if (!this.#isBinary) this.#writeLines(message, this.#plan, out)
+    else if (!this.#isBinary) this.#writeLines(message, out)
     out.setInt32(head + 1, out.length - head - 1)
   }
 
   counts(): readonly { readonly rule: string; readonly column: string; readonly values: number }[] {
-    return [...this.#counts.values()]
+    const masked = this.#treatments.filter(({ values }) => values > 0).map(({ rule, column, values }) => ({ rule, column, values }))
+    return [...masked, ...this.#counts.values()]
   }
 
   #writeText(message: Buffer, out: ByteSink): void {
@@ -67,70 +82,90 @@ export class CopyMask {
     out.copy(bytes, 0, bytes.length)
   }
 
-  #writeLines(message: Buffer, plan: CopyPlan, out: ByteSink): void {
-    let at = HEADER
-    while (at < message.length) {
-      const lineStart = out.length
-      const next = this.#writeLine(message, at, plan, out)
-      if (next < 0) {
-        out.length = lineStart
-        return
+  /** Everything that is not changed is copied in runs, as long as they get. */
+  #writeLines(message: Buffer, out: ByteSink): void {
+    const { length } = message
+    const delimiters = this.#syntax
+    let from = HEADER
+    for (let at = HEADER; at < length;) {
+      const [line, lineFrom, lineOut] = [at, from, out.length]
+      for (let index = 0, isOver = false; !isOver; index++) {
+        const end = this.#fields.end(message, at, delimiters)
+        if (end >= length) {
+          // A line without an end: nothing of it leaves.
+          out.length = lineOut
+          out.copy(message, lineFrom, line)
+          return
+        }
+        if (!this.#isHeader && this.#writeField(message, from, at, end, index, out)) from = end
+        isOver = message[end] === NEWLINE
+        at = end + 1
       }
-      at = next
       this.#isHeader = false
     }
+    out.copy(message, from, length)
   }
 
-  /** The place after the line, or -1 when the line has no end. */
-  #writeLine(message: Buffer, start: number, plan: CopyPlan, out: ByteSink): number {
-    const read = plan.format === 'csv' ? readCsvField : readTextField
-    let at = start
-    for (let index = 0; ; index++) {
-      const field = read(message, at, this.#syntax)
-      if (field.end >= message.length) return -1
-      if (this.#isHeader) out.copy(message, at, field.end)
-      else this.#writeField(message, at, field.end, () => field.value(), plan.columns[index], index, out)
-      const separator = message[field.end] ?? NEWLINE
-      out.byte(separator)
-      at = field.end + 1
-      if (separator === NEWLINE) return at
-    }
+  /** Writes [from, start) and what stands for the field at [start, end). False, and nothing is written, when the field stays as it is. */
+  #writeField(message: Buffer, from: number, start: number, end: number, index: number, out: ByteSink): boolean {
+    const treatment = this.#treatments[index] ?? this.#treat(index)
+    if (treatment.plan?.kind === 'pass') return this.#coverField(message, from, start, end, treatment.column, out)
+    if (this.#isNull(message, start, end)) return false
+    const { constant, mask, plan } = treatment
+    treatment.values += 1
+    out.copy(message, from, start)
+    if (constant === null && mask !== null && plan?.kind === 'mask') {
+      const cell = this.#fields.value(message, start, end, this.#syntax)
+      this.#writeValue(cell === null ? null : mask.apply(cell, plan.typeOid, 0), out)
+    } else if (constant !== null) out.copy(constant, 0, constant.length)
+    return true
   }
 
-  #writeField(
-    message: Buffer,
-    start: number,
-    end: number,
-    value: () => Buffer | null,
-    plan: ColumnPlan | undefined,
-    index: number,
-    out: ByteSink,
-  ): void {
-    const column = `column ${index + 1}`
-    if (plan?.kind === 'pass') return this.#writePlain(message, start, end, value, column, out)
-    const cell = value()
-    if (cell === null) return out.copy(message, start, end)
-    const rule = plan === undefined ? undefined : this.#masker.columns[plan.rule]
-    const mask: CellMask | undefined = plan?.kind === 'mask' ? rule?.mask : undefined
-    const masked = mask === undefined || plan?.kind !== 'mask' ? null : mask.apply(cell, plan.typeOid, 0)
-    this.#note(rule?.rule ?? 'masks', column, 1)
-    this.#writeValue(masked, out)
-  }
-
-  #writePlain(message: Buffer, start: number, end: number, value: () => Buffer | null, column: string, out: ByteSink): void {
+  #coverField(message: Buffer, from: number, start: number, end: number, column: string, out: ByteSink): boolean {
     const text: TextMask | null = this.#masker.text
-    if (text === null || !text.mayFind(message, start, end)) return out.copy(message, start, end)
-    const cell = value()
+    if (text === null || !text.mayFind(message, start, end)) return false
+    const cell = this.#fields.value(message, start, end, this.#syntax)
     const covered = cell === null ? null : text.apply(cell.toString('utf8'))
-    if (covered === null || covered.found.size === 0) return out.copy(message, start, end)
+    if (covered === null || covered.found.size === 0) return false
     this.#noteFound(covered.found, column)
+    out.copy(message, from, start)
     this.#writeValue(Buffer.from(covered.text), out)
+    return true
+  }
+
+  /** A column that the plan does not have shows nothing. */
+  #treat(index: number): Treatment {
+    const plan = this.#plan?.columns[index] ?? null
+    const rule = plan !== null && 'rule' in plan ? this.#masker.columns[plan.rule] : undefined
+    const mask = plan?.kind === 'mask' ? (rule?.mask ?? null) : null
+    const same = mask === null || plan?.kind !== 'mask' ? null : mask.constant(plan.typeOid, 0)
+    const treatment: Treatment = {
+      plan,
+      mask,
+      rule: rule?.rule ?? 'masks',
+      column: `column ${index + 1}`,
+      constant: same === undefined ? null : this.#written(same),
+      values: 0,
+    }
+    this.#treatments[index] = treatment
+    return treatment
+  }
+
+  #written(value: Buffer | null): Buffer {
+    const sink = new ByteSink(64)
+    this.#writeValue(value, sink)
+    return Buffer.from(sink.bytes.subarray(0, sink.length))
+  }
+
+  /** NULL is written without quotes, so its bytes say it. */
+  #isNull(message: Buffer, start: number, end: number): boolean {
+    const { nullText } = this.#syntax
+    return end - start === nullText.length && message.compare(nullText, 0, nullText.length, start, end) === 0
   }
 
   #writeValue(value: Buffer | null, out: ByteSink): void {
-    if (value === null) return out.copy(this.#syntax.nullText, 0, this.#syntax.nullText.length)
-    if (this.#plan?.format === 'csv') writeCsvField(value, this.#syntax, out)
-    else writeTextField(value, this.#syntax, out)
+    if (value === null) out.copy(this.#syntax.nullText, 0, this.#syntax.nullText.length)
+    else this.#fields.write(value, this.#syntax, out)
   }
 
   #noteFound(found: ReadonlyMap<string, number>, column: string): void {
