@@ -12,6 +12,9 @@ const programs = [
   { program: 'pgbench', debian: 'postgresql-contrib', neededBy: 'tests and benchmarks with pgbench' },
   { program: 'chromium', debian: 'chromium', neededBy: 'tests of the replay page in a browser' },
   { program: 'age', debian: 'age', neededBy: 'tests of encrypted recordings against the age command' },
+  { program: 'ssh', debian: 'openssh-client', neededBy: 'tests with ssh, scp and sftp' },
+  { program: '/usr/sbin/sshd', debian: 'openssh-server', neededBy: 'tests with an ssh server' },
+  { program: 'rsync', debian: 'rsync', neededBy: 'tests with rsync' },
   { program: 'sudo', debian: 'sudo', neededBy: 'tests of `isolation: user`' },
 ]
 
