@@ -1,7 +1,7 @@
 // COPY data rewritten field by field: against a model that writes every row anew, for any values, nulls and formats.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { CopyPlan } from '../../../gateway/command/sql/mask-plan.ts'
 import type { CellMask, Masker } from '../../../gateway/core/masker.ts'
 import { ByteSink } from '../../../gateway/engine/postgres/byte-sink.ts'
