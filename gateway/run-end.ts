@@ -14,8 +14,8 @@ import type { OpenApprovalDesk } from './session/approval-desk.ts'
 const LAST_EDITS_MS = 2_000
 const GIVE_BACK_MS = 4_000
 const SHIP_MS = 60_000
-/** Of a log that failed. */
-const LAST_LINES_MS = 5_000
+/** Of a log that failed, or of a run that never opened. */
+const LAST_LINES_MS = 3_000
 
 export interface RunEnd {
   readonly reason: string
@@ -26,10 +26,12 @@ export interface RunEnd {
   readonly approvals: OpenApprovalDesk
   readonly sources: CredentialSources
   readonly sinks: readonly Sink[]
+  /** True for a run that never opened: nobody waits long for what it has to say. */
+  readonly isStillborn: boolean
 }
 
 /** @throws {SallyportError} RECORDING_FAILED when the log cannot be sealed; sessions are closed and credentials given back all the same. */
-export async function finishRun({ reason, launch, run, log, doors, approvals, sources, sinks }: RunEnd): Promise<Finished> {
+export async function finishRun({ reason, launch, run, log, doors, approvals, sources, sinks, isStillborn }: RunEnd): Promise<Finished> {
   await doors.close('the run is over')
   const [, words] = await Promise.all([
     approvals.close(AbortSignal.timeout(LAST_EDITS_MS)),
@@ -42,7 +44,7 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
     throw error
   })
   const names = sealed.files.map(({ name }) => name)
-  const { shipped, warnings } = await shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(SHIP_MS))
+  const { shipped, warnings } = await shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(isStillborn ? LAST_LINES_MS : SHIP_MS))
   log.stopShipping()
   const page = shipped.find(({ url }) => url !== null)
   const summary = summarizeStory(log.story, {

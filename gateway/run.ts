@@ -61,7 +61,8 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
-  const end = (reason: string): Promise<Finished> => finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks })
+  const end = (reason: string, isStillborn = false): Promise<Finished> =>
+    finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, isStillborn })
   try {
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
     await shipFirstLines(log, sinks, signal)
@@ -117,7 +118,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
       finish: reason => (finished ??= end(reason)),
     }
   } catch (error) {
-    await end('it did not start').catch(() => undefined)
+    await end('it did not start', true).catch(() => undefined)
     throw error
   }
 }
