@@ -106,9 +106,11 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
 
   /** Trust is in what a function was when the run first saw it: one that is replaced later is not trusted any more. */
   function trustOf(known: KnownCatalog): ReadonlySet<string> {
-    const bound =
-      (trust.get(known) ?? known.current === null) ? new Set<string>() : bindTrust(options.trustedFunctions ?? [], known.current)
-    if (known.current !== null) trust.set(known, bound)
+    const kept = trust.get(known)
+    if (kept !== undefined) return kept
+    if (known.current === null) return new Set()
+    const bound = bindTrust(options.trustedFunctions ?? [], known.current)
+    trust.set(known, bound)
     return bound
   }
 

@@ -13,6 +13,14 @@ export interface MessageMasks {
 
 export interface MaskDesk {
   plan(statements: readonly SqlStatement[]): MessageMasks
+  /**
+   * An error or a notice as the client may see it, whoever caused it: a planner runs functions before a statement is executed, and
+   * constraint triggers run at the end of a transaction, under whatever message ends it. The same buffer when nothing is withheld.
+   * @param statements what the message is about; null = nothing in particular.
+   */
+  cover(statements: readonly SqlStatement[] | null, message: Buffer): Buffer
+  /** No transaction is open, and nothing is on its way. */
+  endTransaction(): void
 }
 
 export type MaskDeskFor = (conversation: Conversation) => MaskDesk
@@ -20,4 +28,4 @@ export type MaskDeskFor = (conversation: Conversation) => MaskDesk
 const nothing: MessageMasks = { refusal: null, open: () => null }
 
 /** For a session without masks. */
-export const noMasks: MaskDesk = { plan: () => nothing }
+export const noMasks: MaskDesk = { plan: () => nothing, cover: (_, message) => message, endTransaction: () => {} }

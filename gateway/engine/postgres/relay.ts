@@ -80,7 +80,8 @@ export class Relay {
       end: (reason, error) => this.end(reason, error),
     }
     this.#conversation = conversation
-    this.#targetSide = new TargetSide(conversation)
+    const masks = parts.maskDeskFor(conversation)
+    this.#targetSide = new TargetSide(conversation, masks)
     this.#judge = new Judge(
       conversation,
       {
@@ -88,7 +89,7 @@ export class Relay {
         loadOwnCatalog: () => parts.loadCatalog(sql => this.#ask(sql), known.nextEpoch()),
         showSearchPath: async () => (await this.#ask('SHOW search_path'))[0]?.[0] ?? '',
       },
-      parts.maskDeskFor(conversation),
+      masks,
     )
     this.#clientSide = new ClientSide(conversation, this.#judge)
   }

@@ -10,6 +10,7 @@ import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.t
 import { Refusal } from '../../core/errors.ts'
 import type { Masker } from '../../core/masker.ts'
 import type { MaskDesk, MaskDeskFor } from './mask-desk.ts'
+import { coverMessage, scrubConstraintError, scrubMessage } from './error-scrub.ts'
 import { noMasks } from './mask-desk.ts'
 import { openResultMask, ResultMask } from './result-mask.ts'
 
@@ -23,7 +24,11 @@ export const resultMaskDeskFor: MaskDeskFor = conversation => {
   const { masker } = conversation.session
   if (masker.columns.length === 0 && masker.text === null) return noMasks
   const desk = new ResultMaskDesk(masker)
-  return { plan: statements => desk.plan(statements, conversation.context.sql) }
+  return {
+    plan: statements => desk.plan(statements, conversation.context.sql),
+    cover: (statements, message) => desk.cover(statements, message, conversation.context.sql),
+    endTransaction: () => desk.endTransaction(),
+  }
 }
 
 interface Known {
@@ -38,7 +43,7 @@ class ResultMaskDesk {
   /** Plans of statements that depend on nothing but the catalog and the path: texts that are read once and run often. */
   readonly #plans = new WeakMap<SqlStatement, Known>()
   #closure: MaskClosure | null = null
-  /** A statement of the transaction under way touched masked columns: what its end says may show them. */
+  /** A statement of the transaction under way touched masked columns: what deferred triggers say at its end may show them. */
   #isTainted = false
 
   constructor(masker: Masker) {
@@ -56,6 +61,21 @@ class ResultMaskDesk {
       return { refusal: this.#refusal(refused.rule, refused.reason, refused.hint), open: () => null }
     }
     return { refusal: null, open: index => this.#open(statements[index], plans[index] ?? cleanPlan, closure) }
+  }
+
+  cover(statements: readonly SqlStatement[] | null, message: Buffer, context: SqlContext): Buffer {
+    const { columns, text } = this.#masker
+    let covered = message
+    if (columns.length > 0) {
+      const closure = this.#closureOf(context)
+      const isTainted = this.#isTainted || this.#plansOf(statements ?? [], context, closure).some(plan => plan.kind !== 'clean')
+      covered = isTainted ? scrubMessage(message) : scrubConstraintError(message, name => closure?.hasName(name) ?? true)
+    }
+    return text === null ? covered : coverMessage(covered, text)
+  }
+
+  endTransaction(): void {
+    this.#isTainted = false
   }
 
   /** While the catalog is being renewed the last one holds, and a name may mean an object of any schema. */
@@ -90,10 +110,6 @@ class ResultMaskDesk {
   #open(statement: SqlStatement | undefined, plan: MaskPlan, closure: MaskClosure | null): ResultMask | null {
     if (closure === null) return openResultMask(plan, this.#masker, nothingMasked)
     if (plan.kind === 'tainted') this.#isTainted = true
-    if (statement?.isTransactionControl === true && this.#isTainted) {
-      this.#isTainted = false
-      return new ResultMask({ kind: 'tainted', rule: 0, columns: [], rest: null, copy: null }, this.#masker, closure)
-    }
     const mask = openResultMask(plan, this.#masker, closure)
     if (mask !== null || closure.isEmpty || statement === undefined || isReadOnly(statement)) return mask
     // A constraint that fails may name the row of a masked table that this statement never mentioned.

@@ -13,7 +13,9 @@ import { backend, txStatus } from '../../wire/postgres/message-type.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import type { Answer, Running } from './answers.ts'
 import { takeBack } from './batch.ts'
+import type { SqlStatement } from '../../command/sql/sql-statement.ts'
 import type { Conversation } from './conversation.ts'
+import type { MaskDesk } from './mask-desk.ts'
 import { ByteSink } from './byte-sink.ts'
 import { Outbox } from './outbox.ts'
 import { MAX_KEPT_ROW_BYTES } from './statement-run.ts'
@@ -27,6 +29,7 @@ const MAX_WAITING_BYTES = 256 * 1024
 export class TargetSide implements FrameSink {
   readonly #conversation: Conversation
   readonly #framer: Framer
+  readonly #masks: MaskDesk
   readonly #outbox = new Outbox()
   /** Where masked messages are written; the outbox refers to it. */
   readonly #masked = new ByteSink()
@@ -37,8 +40,9 @@ export class TargetSide implements FrameSink {
   #isBehind = false
   #isPaused = false
 
-  constructor(conversation: Conversation) {
+  constructor(conversation: Conversation, masks: MaskDesk) {
     this.#conversation = conversation
+    this.#masks = masks
     this.#framer = new Framer(this, MAX_WHOLE_BYTES)
   }
 
@@ -288,7 +292,7 @@ export class TargetSide implements FrameSink {
     const isPlain = this.#passWords(head, bytes, start, end)
     if (running !== null) {
       const fields = readFields(bytes, start, end)
-      const words = running.run.mask === null ? (fields.get('M') ?? '') : 'its words are not kept: they may hold masked values'
+      const words = isPlain && running.run.mask === null ? (fields.get('M') ?? '') : 'its words are not kept: they may hold masked values'
       if (!running.run.fail(fields.get('C') ?? 'XX000', words)) this.#isBehind = true
       // Whatever an opaque statement did before it failed may outlive the failure (prepared names do).
       if (running.statement?.command.certainty === 'opaque') this.#conversation.names.forgetAll()
@@ -344,7 +348,9 @@ export class TargetSide implements FrameSink {
       this.#conversation.isTurning = false
       const wake = this.#conversation.onDrained
       this.#conversation.onDrained = null
-      wake?.()
+      // Whoever waits may have been planned already.
+      if (wake !== null) wake()
+      else if (status === txStatus.idle) this.#masks.endTransaction()
     }
     return head.kind !== 'probe'
   }
@@ -358,10 +364,22 @@ export class TargetSide implements FrameSink {
   /** An error or a notice: its words may hold values. */
   #passWords(head: Answer | undefined, bytes: Buffer, start: number, end: number): boolean {
     if (head?.kind === 'probe') return false
-    const mask = this.#run(head)?.mask ?? null
-    if (mask === null) return true
-    this.#outbox.put(mask.scrubMessage(bytes.subarray(start, end)))
+    // A parser runs no code of the database: it speaks of names and of the client's own text.
+    if (head?.kind === 'parse' || head?.kind === 'close') return true
+    const message = bytes.subarray(start, end)
+    const running = this.#running(head)
+    const masked = running?.run.mask?.scrubMessage(message) ?? message
+    const covered = this.#isQuiet(running) ? masked : this.#masks.cover(statementsOf(head, running), masked)
+    if (covered === message) return true
+    this.#outbox.put(covered)
     return false
+  }
+
+  /** Nothing deferred can run under it: it only reads, and its transaction stays open. */
+  #isQuiet(running: Running | null): boolean {
+    const command = running?.statement?.command
+    if (command === undefined || this.#conversation.status !== txStatus.open || command.certainty !== 'parsed') return false
+    return [...command.effects].every(effect => effect === 'read' || effect === 'lock')
   }
 
   #running(head: Answer | undefined): Running | null {
@@ -397,4 +415,12 @@ export class TargetSide implements FrameSink {
 
 function outOfOrder(): WireError {
   return new WireError('the target answers out of order')
+}
+
+/** What a message is about that belongs to no command yet: a Bind plans its statement. */
+function statementsOf(head: Answer | undefined, running: Running | null): readonly SqlStatement[] | null {
+  if (running !== null) return running.statement === null ? null : [running.statement]
+  if (head?.kind === 'bind') return head.portal.prepared?.statements ?? null
+  if (head?.kind !== 'describe' || head.of === null) return null
+  return 'prepared' in head.of ? (head.of.prepared?.statements ?? null) : head.of.statements
 }

@@ -39,6 +39,17 @@ describe('a function the policy trusts', () => {
     await assert.rejects(client.query('SELECT other()'), /denied/)
   })
 
+  it('runs in every later session too', async () => {
+    const other = new Client({ host: '127.0.0.1', user: 'ci', ...gateway.login })
+    await other.connect()
+    try {
+      assert.deepEqual((await other.query('SELECT trusted()')).rows, [{ trusted: 1 }])
+      await assert.rejects(other.query('SELECT other()'), /denied/)
+    } finally {
+      await other.end()
+    }
+  })
+
   it('does not run any more once it is something else', async () => {
     await client.query('CREATE OR REPLACE FUNCTION trusted() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DELETE FROM t; RETURN 1; END $$')
     await assert.rejects(client.query('SELECT trusted()'), /denied/)
