@@ -38,7 +38,7 @@ describe('launching a gateway', () => {
     process.env['HTTPS_PROXY'] = 'http://127.0.0.1:9'
     try {
       const { ready, finish } = await launch('ready', { environment: { CANARY: 'hidden' } })
-      assert.equal(ready.environment['SEEN'], 'HOME,LANG,MALLOC_ARENA_MAX,PATH,RUNNER_TRACKING_ID')
+      assert.equal(ready.environment['SEEN'], 'HOME,LANG,MALLOC_ARENA_MAX,MALLOC_TRIM_THRESHOLD_,PATH,RUNNER_TRACKING_ID')
       assert.equal(ready.environment['FLAGS'], '--disable-sigusr1')
       assert.doesNotMatch(readFileSync(`/proc/${ready.pid}/cmdline`, 'utf8') + readFileSync(`/proc/${ready.pid}/environ`, 'utf8'), /hidden/)
       await finish('done')
