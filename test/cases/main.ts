@@ -2,6 +2,7 @@
 import { playApprovals } from './approvals.ts'
 import type { CaseRow } from './case-row.ts'
 import { playHarmless } from './harmless.ts'
+import { playKubernetes } from './kubernetes.ts'
 import { playMask } from './mask.ts'
 import { playOidc } from './oidc.ts'
 import { playSql } from './sql.ts'
@@ -12,6 +13,7 @@ const plays: Readonly<Record<string, () => Promise<readonly CaseRow[]>>> = {
   approvals: playApprovals,
   sql: playSql,
   mask: playMask,
+  kubernetes: playKubernetes,
   ssh: playSsh,
   harmless: playHarmless,
 }

@@ -87,7 +87,7 @@ function normal(object: ApiObject): ApiObject {
     Buffer.from(value).toString('base64'),
   ])
   const data = { ...(object['data'] as object | undefined), ...Object.fromEntries(added) }
-  return { type: 'Opaque', ...rest, ...(Object.keys(data).length === 0 ? {} : { data }) } as ApiObject
+  return { type: 'Opaque', ...rest, ...(Object.keys(data).length === 0 ? {} : { data }) }
 }
 
 function same(old: ApiObject, object: ApiObject): boolean {

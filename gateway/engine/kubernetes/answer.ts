@@ -108,12 +108,12 @@ async function flow(from: Readable, shaper: Shaper, { response, signal }: Answer
     record.keep(bytes)
     if (!response.write(bytes)) await once(response, 'drain', { signal })
   }
+  // A watch may be silent for long: its head does not wait for the first event.
+  if (shaper.isLive) response.flushHeaders()
   try {
     for await (const chunk of from) {
       if (!(chunk instanceof Buffer)) continue
       for (const bytes of shaper.push(chunk)) await send(bytes)
-      // A watch may be silent for long: its head must not wait for the first event.
-      if (shaper.isLive && !response.headersSent) response.flushHeaders()
     }
     signal.throwIfAborted()
     const last = Buffer.concat(shaper.end())

@@ -52,6 +52,8 @@ export interface RequestOptions {
   readonly headers?: Record<string, string>
   readonly body?: string | Buffer
   readonly ticket?: string
+  /** Only the head: for answers that do not end, such as watches. */
+  readonly isHeadOnly?: boolean
 }
 export interface Answered {
   readonly status: number
@@ -166,6 +168,11 @@ export async function kubernetesGateway(
           },
           answer => {
             const parts: Buffer[] = []
+            if (options.isHeadOnly === true) {
+              answer.destroy()
+              resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: '' })
+              return
+            }
             answer.on('data', (part: Buffer) => parts.push(part))
             answer.once('error', reject)
             answer.once('end', () =>

@@ -26,6 +26,10 @@ const masks = [
   rule('cards', { patterns: [{ kind: 'builtin', name: 'credit-card' }] }),
 ]
 
+function secretFile(value: string): string {
+  return `apiVersion: v1\nkind: Secret\nmetadata: {name: own}\nstringData: {password: "${value}"}\n`
+}
+
 function assertHidden(text: string): void {
   assert.ok(!text.includes(CANARY) && !text.includes(ENCODED), text)
 }
@@ -175,9 +179,8 @@ describe('masking of Kubernetes answers', () => {
   })
 
   it('lets kubectl apply a Secret from its own file, again and again', async () => {
-    const file = (value: string): string => `apiVersion: v1\nkind: Secret\nmetadata: {name: own}\nstringData: {password: "${value}"}\n`
     for (const value of ['first-value', 'second-value']) {
-      const ran = await gateway.kubectl(['-n', 'shop', 'apply', '-f', '-'], { input: file(value) })
+      const ran = await gateway.kubectl(['-n', 'shop', 'apply', '-f', '-'], { input: secretFile(value) })
       assert.equal(ran.status, 0, ran.stderr)
     }
     const [stored] = gateway.world.store

@@ -1,0 +1,114 @@
+// kubectl in a job, as a user runs it: `sallyport exec`, a policy file, a real kubectl, a cluster behind the gateway.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startShop, type Shop } from '../../world/github/shop.ts'
+import { startIssuer, type Issuer } from '../../world/issuer/issuer.ts'
+import { startKubernetes, type KubernetesServer } from '../../world/kubernetes/server.ts'
+import { root, run, type Ran } from './exec-stage.ts'
+
+const CANARY = 'hunter2-canary-value'
+
+describe('kubectl through sallyport exec', () => {
+  let world: KubernetesServer
+  let issuer: Issuer
+  let shop: Shop
+  let dir: string
+  before(async () => {
+    ;[world, issuer, shop] = await Promise.all([startKubernetes(), startIssuer(), startShop()])
+    dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-kubectl-'))
+    world.put('Secret', { metadata: { name: 'db', namespace: 'shop' }, stringData: { password: CANARY } })
+    world.put('ConfigMap', { metadata: { name: 'settings', namespace: 'shop' }, data: { password: CANARY, mode: 'fast' } })
+    writeFileSync(path.join(dir, 'ca.pem'), world.ca)
+    writeFileSync(
+      path.join(dir, 'sallyport.yml'),
+      `version: 1
+issuers: { github: { url: "${issuer.url}", audience: sallyport } }
+groups: { shop: { issuer: github, when: 'claims.repository == "acme/shop"' } }
+connections:
+  prod: { protocol: kubernetes, address: "${world.address}", ca: ca.pem, credential: "env://CLUSTER_TOKEN", groups: [shop] }
+rules:
+  - { name: looking, kubernetes: { verbs: [get, list, watch], namespaces: [shop] }, then: allow }
+  - { name: own, kubernetes: { verbs: [create, patch, update], resources: [configmaps], namespaces: [shop] }, then: allow }
+  - { name: removals, kubernetes: { verbs: [delete], namespaces: [shop] }, then: ask, approvers: dba, because: It is gone then. }
+masks:
+  - { name: settings, on: [prod], fields: ["configmaps:data.password"] }
+approvers: { dba: { users: [dana], count: 1, timeout: 1m } }
+`,
+    )
+    const claims = {
+      aud: 'sallyport',
+      repository: 'acme/shop',
+      actor: 'sam',
+      actor_id: String(shop.people.sam.id),
+      event_name: 'pull_request',
+    }
+    writeFileSync(path.join(dir, 'token.jwt'), issuer.mint(claims))
+  })
+  after(async () => {
+    await Promise.all([world.stop(), issuer.stop(), shop.github.stop()])
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const exec = (script: string, options: readonly string[] = []): Promise<Ran> => {
+    rmSync(path.join(dir, 'rec'), { recursive: true, force: true })
+    const args = ['exec', '--config', 'sallyport.yml', '--token-file', 'token.jwt', '--out', 'rec', ...options, '--', 'sh', '-c', script]
+    return run(process.execPath, [path.join(root, 'dist/cli.mjs'), ...args], dir, {
+      HOME: dir,
+      CLUSTER_TOKEN: world.token,
+      GITHUB_API_URL: shop.github.url,
+      GITHUB_REPOSITORY: 'acme/shop',
+      GITHUB_TOKEN: shop.workflowToken,
+    })
+  }
+
+  it('gives the job a kubeconfig that opens the gateway only', async () => {
+    const ran = await exec('cat "$KUBECONFIG"; env')
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /"current-context": "prod"/)
+    assert.match(ran.stdout, /https:\/\/127\.0\.0\.1:\d+/)
+    assert.ok(!ran.stdout.includes(world.token) && !ran.stdout.includes(`:${world.port}`))
+  })
+
+  it('reads, masks, applies, denies, and leaves a recording that verifies', async () => {
+    const file = 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: own}\\ndata: {a: b}\\n'
+    const ran = await exec(
+      `set -x; kubectl -n shop get secret,configmap -o yaml && kubectl -n shop describe secret db && printf '${file}' | kubectl -n shop apply -f - && ! kubectl -n shop create secret generic x --from-literal=a=b && ! kubectl get pods -A`,
+    )
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /configmap\/own created/)
+    assert.match(ran.stderr, /\(Forbidden\): sallyport: denied by rule default/)
+    const recorded = readFileSync(path.join(dir, 'rec', 'events.jsonl'), 'utf8')
+    for (const hidden of [CANARY, Buffer.from(CANARY).toString('base64'), world.token]) {
+      assert.ok(!(ran.stdout + ran.stderr + recorded).includes(hidden))
+    }
+    assert.equal(world.store.list({ group: '', version: 'v1', resource: 'secrets', isNamespaced: true } as never, 'shop').length, 1)
+    const verified = await run(process.execPath, [path.join(root, 'dist/cli.mjs'), 'verify', 'rec'], dir, {})
+    assert.equal(verified.status, 0, verified.stdout)
+  })
+
+  it('asks in the pull request with the diff, and deletes once an approver has said yes', async () => {
+    world.put('ConfigMap', { metadata: { name: 'old', namespace: 'shop' }, data: { mode: 'fast' } })
+    const running = exec('kubectl -n shop delete configmap old', ['--pull-request', '42'])
+    const comment = await requestIn(shop)
+    assert.match(comment, /```diff\n[\s\S]*^- {2}"data": \{$/m)
+    const code = /\/sallyport approve ([0-9A-Z-]{9})/.exec(comment)?.[1] ?? ''
+    assert.ok(!world.seen.some(({ method }) => method === 'DELETE'))
+    shop.say(shop.people.dana, `/sallyport approve ${code}`)
+    const ran = await running
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /configmap "old" deleted/)
+    assert.match(ran.stderr, /Warning: sallyport: held by rule removals/)
+  })
+})
+
+/** The body of the latest request for approval, once there is one. */
+async function requestIn({ pull }: Shop): Promise<string> {
+  for (;;) {
+    const found = pull.comments.findLast(({ body }) => /\/sallyport approve [0-9A-Z]{4}-[0-9A-Z]{4}/.test(body))
+    if (found !== undefined) return found.body
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
