@@ -1,4 +1,5 @@
 // The file of a log: appended with one write, cut back when a write failed half-way, with a reserve for its last words.
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { RESERVE_FILE } from './layout.ts'
@@ -25,6 +26,8 @@ const FILE_MODE = 0o600
 export class LogFile {
   readonly #disk: Disk
   readonly #fd: number
+  /** Of all that was appended, so that a long log need not be read again to be sealed. */
+  readonly #digest = createHash('sha256')
   #size = 0
 
   /** @throws when the file exists: a recording is never written over. */
@@ -43,6 +46,12 @@ export class LogFile {
     const written = this.#disk.writeSync(this.#fd, bytes, offset, length)
     if (written !== length) throw new Error(`short write: ${written} of ${length} bytes`)
     this.#size += length
+    this.#digest.update(bytes.subarray(offset, offset + length))
+  }
+
+  /** SHA-256 of the whole lines, hex. */
+  get sha256(): string {
+    return this.#digest.copy().digest('hex')
   }
 
   cutBack(): void {

@@ -254,7 +254,13 @@ export class RunLog implements Recorder {
       const { policy, identity, run } = this.#opening ?? { policy: null, identity: null, run: null }
       const closed = { at: this.#clock.now().toISOString(), reason }
       await this.#writePage({ counts, ...closed })
-      const files = await sealFiles(this.#disk, this.dir, { origin, key, lines, root, closed, counts, policy, identity, run }, this.#signer)
+      const files = await sealFiles(
+        this.#disk,
+        this.dir,
+        { origin, key, lines, root, closed, counts, policy, identity, run },
+        this.#signer,
+        new Map([[EVENTS_FILE, this.#file.sha256]]),
+      )
       this.#file.close()
       this.#checkpoints.close()
       return { dir: this.dir, files, lines, root, key, counts }

@@ -15,16 +15,20 @@ export interface SealedFile {
   readonly sha256: string
 }
 
-/** Digests every file of the folder, signs the statement about them, and syncs it all. */
+/**
+ * Digests every file of the folder, signs the statement about them, and syncs it all.
+ * @param known digests of files that were followed as they were written.
+ */
 export async function sealFiles(
   disk: Disk,
   dir: string,
   predicate: RecordingPredicate,
   signer: NoteSigner,
+  known: ReadonlyMap<string, string>,
 ): Promise<readonly SealedFile[]> {
   const names = recordingFiles(disk, dir)
   const files: SealedFile[] = []
-  for (const name of names) files.push({ name, sha256: await digestOf(path.join(dir, name)) })
+  for (const name of names) files.push({ name, sha256: known.get(name) ?? (await digestOf(path.join(dir, name))) })
   const subject = files.map(({ name, sha256 }) => ({ name, digest: { sha256 } }))
   replaceFile(disk, path.join(dir, STATEMENT_FILE), sealStatement(subject, predicate, signer), true)
   syncFolder(disk, dir)
