@@ -69,13 +69,14 @@ async function play(row: Row, gateway: SshGateway, sshd: SshServer): Promise<Cas
   }
 }
 
+const plain = ({ stdout }: SshRan): string =>
+  stdout
+    .toString()
+    .replaceAll(/^SSH_(?:CLIENT|CONNECTION)=.*$/gm, '')
+    .replaceAll(/\d+/g, '0')
+
 /** Free space, and what belongs to the one connection, differ from call to call. */
 function sameText(one: SshRan, other: SshRan): boolean {
-  const plain = ({ stdout }: SshRan): string =>
-    stdout
-      .toString()
-      .replaceAll(/^SSH_(?:CLIENT|CONNECTION)=.*$/gm, '')
-      .replaceAll(/\d+/g, '0')
   return plain(one) === plain(other)
 }
 

@@ -7,6 +7,7 @@ import type { Engine, FrontDesk } from '../../core/session.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { algorithmsFor } from './algorithms.ts'
 import { ClientSide } from './client-side.ts'
+import { gatherWrites } from './library.ts'
 import type { SshRunKeys } from './run-keys.ts'
 import { openTarget } from './target.ts'
 
@@ -66,7 +67,9 @@ export function createSshEngine(options: SshEngineOptions): Engine {
           })
         })
         server.on('error', () => socket.destroy())
-        server.injectSocket(asSocket(socket))
+        const plain = asSocket(socket)
+        gatherWrites(plain)
+        server.injectSocket(plain)
       })
     },
   }

@@ -1,9 +1,29 @@
 // The few inner parts of ssh2 1.17.0 that its defects force us to touch, each behind a check: another version fails a test, not a run.
+import { Socket } from 'node:net'
 import type { Channel, Client, Connection, Session } from 'ssh2'
 
 /** True while data can still be sent. The library's write to a channel that is not open never calls back. */
 export function isOpen(channel: Channel): boolean {
   return read(read(channel, 'outgoing'), 'state') === 'open'
+}
+
+/** One system call for all packets of a turn: the library writes each packet, and its tag, by itself. */
+export function gatherWrites(socket: Socket): void {
+  const write: unknown = read(socket, 'write')
+  if (typeof write !== 'function') return
+  Reflect.set(socket, 'write', (...call: readonly unknown[]): unknown => {
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      process.nextTick(() => socket.uncork())
+    }
+    return Reflect.apply(write, socket, call)
+  })
+}
+
+/** Gathers the writes to a target, once the library has its socket. */
+export function gatherTargetWrites(client: Client): void {
+  const socket = read(client, '_sock')
+  if (socket instanceof Socket) gatherWrites(socket)
 }
 
 /** Forgets a chunk that was written whole: the library keeps it, and would send it again when the other stream waits for room. */

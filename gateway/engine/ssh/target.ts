@@ -6,7 +6,7 @@ import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { algorithmsFor, hostKeyTypes } from './algorithms.ts'
-import { signPlainly } from './library.ts'
+import { gatherTargetWrites, signPlainly } from './library.ts'
 import { parseKey } from './run-keys.ts'
 
 /** From the first packet to the end of the login. */
@@ -55,6 +55,7 @@ function tryTarget({ connection, lease, loginKey, signal }: TargetRequest, type:
   return new Promise((resolve, reject) => {
     let isKnown = true
     let hasKey = false
+    let isConnected = false
     const stop = (): void => {
       client.destroy()
       reject(new SallyportError('GATEWAY_LOST', 'the session ended before the target was reached'))
@@ -64,7 +65,11 @@ function tryTarget({ connection, lease, loginKey, signal }: TargetRequest, type:
       return
     }
     signal.addEventListener('abort', stop, { once: true })
-    client.on('connect', () => client.setNoDelay(true))
+    client.on('connect', () => {
+      isConnected = true
+      client.setNoDelay(true)
+      gatherTargetWrites(client)
+    })
     client.on('handshake', () => {
       if (lease.kind === 'ssh-certificate') signPlainly(client)
     })
@@ -75,10 +80,16 @@ function tryTarget({ connection, lease, loginKey, signal }: TargetRequest, type:
     client.on('error', error => {
       signal.removeEventListener('abort', stop)
       client.destroy()
-      if (!isKnown || (!hasKey && /no matching host key/i.test(error.message))) resolve(null)
+      // A target without a key of this type says so, or just hangs up.
+      const isOtherType = !hasKey && isConnected && /no matching host key|ECONNRESET|before handshake|closed/i.test(error.message)
+      if (!isKnown || isOtherType) resolve(null)
       else reject(failure(connection, error, hasKey))
     })
-    client.once('close', () => reject(failure(connection, new Error('closed'), hasKey)))
+    client.once('close', () => {
+      signal.removeEventListener('abort', stop)
+      if (isConnected && !hasKey) resolve(null)
+      else reject(failure(connection, new Error('closed'), hasKey))
+    })
     client.connect({
       host: connection.host,
       port: connection.port,

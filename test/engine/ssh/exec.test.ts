@@ -9,6 +9,8 @@ import { approved, expired, rejected } from '../postgres/gateway-that.ts'
 import { runProgram, sshGatewayThat } from './gateway-that.ts'
 import type { SshGateway, SshGatewaySettings } from './gateway-that.ts'
 
+const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
 describe('ssh through the gateway', () => {
   let sshd: SshServer
   const open: SshGateway[] = []
@@ -24,7 +26,6 @@ describe('ssh through the gateway', () => {
     open.push(gateway)
     return gateway
   }
-  const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
   it('keeps stdout, stderr and the exit status apart, and records all three', async () => {
     const gateway = await gatewayThat()
@@ -64,7 +65,7 @@ describe('ssh through the gateway', () => {
 
   it('ends a command whose output nobody reads', async () => {
     const gateway = await gatewayThat()
-    const line = `ssh ${gateway.config.join(' ')} -n web yes | head -1; echo "${'$'}{PIPESTATUS[0]}"`
+    const line = ['ssh', ...gateway.config, '-n web yes | head -1; echo "${PIPESTATUS[0]}"'].join(' ')
     const ran = await runProgram('bash', ['-c', line], null)
     assert.equal(ran.stdout.toString(), 'y\n255\n')
     assert.match(gateway.recorder.of('result')[0]?.tag ?? '', /^signal PIPE/)

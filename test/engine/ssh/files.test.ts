@@ -9,6 +9,9 @@ import { approved } from '../postgres/gateway-that.ts'
 import { sshGatewayThat } from './gateway-that.ts'
 import type { SshGateway } from './gateway-that.ts'
 
+const sftp = (gateway: SshGateway, ...lines: string[]): ReturnType<SshGateway['client']> =>
+  gateway.client('sftp', ['-q', '-b', '-', 'web'], lines.join('\n'))
+
 describe('files through the gateway', () => {
   let sshd: SshServer
   let app: string
@@ -32,8 +35,6 @@ describe('files through the gateway', () => {
     return gateway
   }
   const uploads = (): string => `{ name: uploads, ssh: { requests: [sftp], operations: [write], paths: ["${app}/**"] }, then: allow }`
-  const sftp = (gateway: SshGateway, ...lines: string[]): ReturnType<SshGateway['client']> =>
-    gateway.client('sftp', ['-q', '-b', '-', 'web'], lines.join('\n'))
 
   it('uploads with scp where a rule allows it, and records path, size and SHA-256', async () => {
     const gateway = await gatewayThat(uploads())
