@@ -59,13 +59,14 @@ function varyingCell(kind: MaskKind, runKey: Buffer): (cell: Buffer, shape: Type
   const hashed = keyedHash(runKey)
   return (cell, shape, format) => {
     if (shape === 'text') {
+      if (kind.kind === 'hash') return Buffer.from(hashed(cell), 'latin1')
       const kept = kind.kind === 'keep-last' ? keepLastBytes(cell, kind.count) : null
       return kept ?? Buffer.from(cover(cell.toString('utf8')))
     }
     if (kind.kind === 'keep-last') return numberTail(cell, shape, format, kind.count)
     if (kind.kind !== 'hash') return redactedValue(shape, format)
-    const hash = hashed(cell)
-    const hex = hash.toString('hex')
+    const hex = hashed(cell)
+    const hash = Buffer.from(hex, 'hex')
     if (shape === 'json' || shape === 'jsonb') return Buffer.from(`${shape === 'jsonb' && format === 1 ? '\u0001' : ''}"${hex}"`)
     if (shape === 'bytea') return format === 0 ? Buffer.from(`\\x${hex}`) : hash
     return shape === 'uuid' ? hashedUuid(hash, format) : hashedNumber(hash, shape, format)

@@ -48,7 +48,7 @@ function fieldCover(kind: MaskKind, runKey: Buffer): (value: string) => string {
       return value => (/^[^@\s]+@[A-Za-z0-9.-]{1,253}$/.test(value) ? `${REDACTED}@${value.slice(value.lastIndexOf('@') + 1)}` : REDACTED)
     case 'hash': {
       const hashed = keyedHash(runKey)
-      return value => `${REDACTED}${hashed(Buffer.from(value)).toString('hex')}`
+      return value => `${REDACTED}${hashed(Buffer.from(value))}`
     }
   }
 }

@@ -8,6 +8,10 @@ const BRACE = 0x7b
 const HYPHEN = 0x2d
 const CAPITAL_A = 0x41
 
+/** Bytes that may be a sign, or end one; any other only ends a run of hyphens. */
+const isSign = new Uint8Array(256)
+for (const character of '0123456789-@$_{AJsS') isSign[character.charCodeAt(0)] = 1
+
 /** Overwrites `signs`, so that a row costs no object. */
 export function collectSigns(bytes: Buffer, start: number, end: number, signs: Signs): void {
   let digits = 0
@@ -23,6 +27,10 @@ export function collectSigns(bytes: Buffer, start: number, end: number, signs: S
   let hasAws = false
   for (let index = start; index < end; index++) {
     const byte = bytes[index] ?? 0
+    if (isSign[byte] === 0) {
+      hyphens = 0
+      continue
+    }
     if (byte >= 0x30 && byte <= 0x39) {
       digits++
       if (byte === 0x35 && index >= start + 2 && bytes[index - 1] === 0x64 && bytes[index - 2] === 0x6d) hasMd5 = true

@@ -21,8 +21,10 @@ import { KnownCatalog } from './known-catalog.ts'
 import type { CatalogLoader } from './known-catalog.ts'
 import type { MaskDeskFor } from './mask-desk.ts'
 import { withOwnConnection } from './own-connection.ts'
+import type { OwnQuery } from './own-connection.ts'
 import { Relay } from './relay.ts'
 import { resultMaskDeskFor } from './result-mask-desk.ts'
+import { weaknessesOf } from './role-check.ts'
 import { StartupRefused } from './startup-rules.ts'
 import type { ClientStartup } from './startup-rules.ts'
 import { openTarget } from './target.ts'
@@ -129,8 +131,15 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     const key = cancelKeys.issue(arrival.version, target.pid, () => relay?.cancel())
     try {
       // Old but there: it is renewed behind the session's back; a name it does not hold is looked up anew in any case.
-      if (known.current === null) await renewCatalog()
-      else if (known.isOld) renewCatalog().catch(() => {})
+      if (known.current === null) {
+        await known.renew(work =>
+          withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, async query => {
+            const catalog = await work(query)
+            await noteWeaknesses(session, query, catalog)
+            return catalog
+          }),
+        )
+      } else if (known.isOld) renewCatalog().catch(() => {})
       relay = new Relay({
         session,
         client: arrival.stream,
@@ -157,6 +166,16 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     } finally {
       cancelKeys.forget(key.pid)
       target.socket.destroy()
+    }
+  }
+
+  /** Once for each login on a target: what its role could see anyway. A warning of SQLSTATE class 01; it never keeps a session from working. */
+  async function noteWeaknesses(session: Session, query: OwnQuery, catalog: Catalog): Promise<void> {
+    const { columns } = session.masker
+    if (columns.length === 0) return
+    const found = await weaknessesOf(query, catalog, columns).catch(() => [])
+    for (const one of found) {
+      session.append({ kind: 'error', command: null, code: '01000', message: `masks are weaker than the server could make them: ${one}` })
     }
   }
 

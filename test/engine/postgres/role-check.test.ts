@@ -1,0 +1,73 @@
+// The recording says by what the login could read masked columns without the gateway, and how to close it.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Client } from 'pg'
+import { resultMaskDeskFor } from '../../../gateway/engine/postgres/result-mask-desk.ts'
+import { startPostgres, type PostgresServer } from '../../../world/postgres/server.ts'
+import { maskerOf } from '../../cases/mask.ts'
+import { noMasks } from '../../session/samples.ts'
+import { gatewayThat } from './gateway-that.ts'
+
+describe('the role of a masked connection', () => {
+  let server: PostgresServer
+  let database: string
+
+  before(async () => {
+    server = await startPostgres()
+    database = await server.createDatabase(`
+CREATE ROLE plain LOGIN PASSWORD 'x'; CREATE ROLE wide LOGIN PASSWORD 'x'; CREATE ROLE "the Owner" LOGIN PASSWORD 'x';
+GRANT pg_read_all_data TO wide; GRANT pg_execute_server_program TO wide; ALTER ROLE wide BYPASSRLS;
+CREATE TABLE people (id int, name text, email text); ALTER TABLE people OWNER TO "the Owner"; GRANT SELECT (id, name) ON people TO plain;
+INSERT INTO people VALUES (1, 'Ann', 'canary@leak.example')`)
+  })
+  after(async () => server.stop())
+
+  /** Warnings of two sessions of one gateway. */
+  async function warningsFor(user: string, isMasked = true): Promise<readonly string[]> {
+    const password = user === 'postgres' ? server.password : 'x'
+    const gateway = await gatewayThat({
+      target: { port: server.port, user, password, database },
+      masker: isMasked ? maskerOf(['public.people.email']) : noMasks,
+      engine: { maskDeskFor: resultMaskDeskFor },
+    })
+    try {
+      for (let session = 0; session < 2; session++) {
+        const client = new Client({ host: '127.0.0.1', user: 'ci', ...gateway.login })
+        await client.connect()
+        assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+        await client.end()
+      }
+      return gateway.recorder.of('error').map(({ code, message }) => `${code} ${message}`)
+    } finally {
+      await gateway.stop()
+    }
+  }
+
+  it('is told once when it is a superuser', async () => {
+    const found = await warningsFor('postgres')
+    assert.equal(found.length, 1)
+    assert.match(found[0] ?? '', /^01000 .*superuser: ALTER ROLE postgres NOSUPERUSER/)
+  })
+
+  it('is told each of its wide memberships, and how to end it', async () => {
+    const found = (await warningsFor('wide')).join('\n')
+    assert.match(found, /REVOKE pg_read_all_data FROM wide/)
+    assert.match(found, /REVOKE pg_execute_server_program FROM wide/)
+    assert.match(found, /ALTER ROLE wide NOBYPASSRLS/)
+    assert.doesNotMatch(found, /owns|superuser/)
+  })
+
+  it('is told which masked tables it owns, and what to grant instead', async () => {
+    const found = await warningsFor('the Owner')
+    assert.equal(found.length, 1)
+    assert.match(
+      found[0] ?? '',
+      /"the Owner" owns public\.people.*OWNER TO another role; GRANT SELECT \(id, name\) ON public\.people TO "the Owner"/,
+    )
+  })
+
+  it('is told nothing when the server keeps it from the rest, or nothing is masked', async () => {
+    assert.deepEqual(await warningsFor('plain'), [])
+    assert.deepEqual(await warningsFor('postgres', false), [])
+  })
+})
