@@ -4,6 +4,7 @@ import type { SqlReader } from './sql-reader.ts'
 import { asKind, isTree, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import { constantOf, hasSameShape, isSameExpression } from './constants.ts'
+import { bareSelect, isAnyPattern, isAnySimilar, isCallForAny, isNeverNull, takesAnyText } from './match-all.ts'
 
 /**
  * `all`: true for every row (rows with NULL aside). `none`: true for no row. `fixed`: the same for every row, but which is not
@@ -14,6 +15,19 @@ export type Filter = 'all' | 'none' | 'fixed' | 'row'
 /** Only a condition that depends on the row, or is never true, counts as a filter. */
 export function filtersRows(filter: Filter): boolean {
   return filter === 'row' || filter === 'none'
+}
+
+/** `t.id = other.id` where `other` is the same table, whole: every row finds itself. */
+export function joinsItself(target: Tree | null, others: readonly Tree[], condition: unknown): boolean {
+  const equality = asKind(condition, 'A_Expr')
+  if (target === null || equality === null || stringOf(equality, 'kind') !== 'AEXPR_OP' || namesIn(equality, 'name').join('.') !== '=')
+    return false
+  const [left, right] = [asKind(equality['lexpr'], 'ColumnRef'), asKind(equality['rexpr'], 'ColumnRef')]
+  if (left === null || right === null || namesIn(left, 'fields').at(-1) !== namesIn(right, 'fields').at(-1)) return false
+  return others.some(item => {
+    const range = asKind(item, 'RangeVar')
+    return range !== null && stringOf(range, 'relname') === stringOf(target, 'relname')
+  })
 }
 
 /** @param target the relation whose rows are changed. @param condition the WHERE or ON; absent = every row. */
@@ -74,6 +88,8 @@ class FilterReader {
         return this.#coalesce(fields, node)
       case 'CaseExpr':
         return this.#case(fields, node)
+      case 'FuncCall':
+        return isCallForAny(fields) ? 'all' : this.#dependence(node)
       default:
         return this.#dependence(node)
     }
@@ -115,10 +131,11 @@ class FilterReader {
     const { lexpr, rexpr } = { lexpr: fields['lexpr'], rexpr: fields['rexpr'] }
     switch (stringOf(fields, 'kind')) {
       case 'AEXPR_OP':
-        if (this.#same(lexpr, rexpr)) {
+        if (this.#same(lexpr, bare(rexpr))) {
           if (['=', '<=', '>='].includes(name)) return 'all'
           if (['<>', '!=', '<', '>'].includes(name)) return 'none'
         }
+        if (takesAnyText(name, lexpr, rexpr)) return 'all'
         break
       case 'AEXPR_NOT_DISTINCT':
         if (this.#same(lexpr, rexpr)) return 'all'
@@ -131,6 +148,13 @@ class FilterReader {
         break
       case 'AEXPR_OP_ANY':
         if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
+        break
+      case 'AEXPR_OP_ALL':
+        if (['=', '<=', '>='].includes(name) && itemsOf(rexpr).length > 0 && itemsOf(rexpr).every(item => this.#same(lexpr, item)))
+          return 'all'
+        break
+      case 'AEXPR_SIMILAR':
+        if (isAnySimilar(rexpr) && !name.startsWith('!')) return 'all'
         break
       case 'AEXPR_LIKE':
       case 'AEXPR_ILIKE':
@@ -150,7 +174,7 @@ class FilterReader {
     const constant = constantOf(fields['arg'])
     const isNullWanted = stringOf(fields, 'nulltesttype') === 'IS_NULL'
     if (constant !== null) return (constant.value === null) === isNullWanted ? 'all' : 'none'
-    if (this.#isNotNullColumn(fields['arg'])) return isNullWanted ? 'none' : 'all'
+    if (isNeverNull(fields['arg'], column => this.#isNotNull(column))) return isNullWanted ? 'none' : 'all'
     return this.#dependence(fields['arg'])
   }
 
@@ -164,6 +188,12 @@ class FilterReader {
       case 'IS_FALSE':
       case 'IS_NOT_TRUE':
         return inner === 'all' ? 'none' : inner === 'none' ? 'all' : inner
+      case 'IS_UNKNOWN':
+      case 'IS_NOT_UNKNOWN': {
+        const isSure = isNeverNull(fields['arg'], column => this.#isNotNull(column))
+        if (isSure) return stringOf(fields, 'booltesttype') === 'IS_UNKNOWN' ? 'none' : 'all'
+        return this.#dependence(fields['arg'])
+      }
       default:
         return this.#dependence(fields['arg'])
     }
@@ -191,6 +221,7 @@ class FilterReader {
   /** EXISTS and IN over a query that does not look at the row; or over the same table, whole. */
   #subquery(fields: Tree): Filter {
     const select = asKind(fields['subselect'], 'SelectStmt')
+    if (stringOf(fields, 'subLinkType') === 'EXISTS_SUBLINK' && bareSelect(fields['subselect']) !== null) return 'all'
     if (select !== null && stringOf(fields, 'subLinkType') === 'ANY_SUBLINK' && this.#isWholeTarget(select, fields['testexpr']))
       return 'all'
     return this.#dependence({ SubLink: fields })
@@ -215,10 +246,11 @@ class FilterReader {
     return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other, this.#same)))
   }
 
-  #isNotNullColumn(node: unknown): boolean {
-    const column = asKind(node, 'ColumnRef')
-    const name = column === null ? undefined : namesIn(column, 'fields').at(-1)
-    return name !== undefined && this.#relationsOf(this.#target).some(one => one.columns.some(each => each.name === name && each.isNotNull))
+  #isNotNull(column: Tree): boolean {
+    const name = namesIn(column, 'fields').at(-1)
+    if (name === undefined) return false
+    if (systemColumns.has(name)) return true
+    return this.#relationsOf(this.#target).some(one => one.columns.some(each => each.name === name && each.isNotNull))
   }
 
   #relationsOf(range: Tree | null): readonly CatalogRelation[] {
@@ -253,6 +285,8 @@ class FilterReader {
     if (column !== null) {
       const names = namesIn(column, 'fields')
       const isStar = names.length < treesIn(column, 'fields').length
+      // The same for every row of a table.
+      if (!isStar && names.at(-1) === 'tableoid') return false
       const qualifier = isStar ? names.at(-1) : names.at(-2)
       return qualifier === undefined ? isStar || this.#isOfTarget(names.at(-1) ?? '', hidden) : qualifier === this.#alias
     }
@@ -291,9 +325,11 @@ function itemsOf(node: unknown): readonly Tree[] {
   return array === null ? [] : treesIn(array, 'elements')
 }
 
-function isAnyPattern(node: unknown): boolean {
-  const value = constantOf(node)?.value
-  return typeof value === 'string' && /^%+$/.test(value)
+/** `(SELECT x)` as x. */
+function bare(node: unknown): unknown {
+  const link = asKind(node, 'SubLink')
+  const select = link === null || stringOf(link, 'subLinkType') !== 'EXPR_SUBLINK' ? null : bareSelect(link['subselect'])
+  return select === null ? node : asKind(treesIn(select, 'targetList')[0], 'ResTarget')?.['val']
 }
 
 function isTrue(value: unknown): boolean {

@@ -1,5 +1,5 @@
 // SELECT, INSERT, UPDATE, DELETE, MERGE: what they read, write, lock; and whether a write leaves any row out.
-import { filterOf, filtersRows } from './filters.ts'
+import { filterOf, filtersRows, joinsItself } from './filters.ts'
 import { CteScope } from './cte-scope.ts'
 import { addResource, writeRelation } from './relations.ts'
 import type { WriteAction } from './relations.ts'
@@ -53,7 +53,9 @@ function readChange(reader: SqlReader, kind: string, fields: Tree, actions: read
     const target = treeOf(fields, 'relation')
     writeRelation(reader, target, actions)
     const filter = filterOf(reader, target, fields['whereClause'])
-    if (reader.mode === 'run' && !filtersRows(filter)) reader.reading.unfiltered = true
+    const others = [...treesIn(fields, 'fromClause'), ...treesIn(fields, 'usingClause')]
+    if (reader.mode === 'run' && (!filtersRows(filter) || joinsItself(target, others, fields['whereClause'])))
+      reader.reading.unfiltered = true
     if (fields['returningClause'] !== undefined && reader.mode !== 'define') reader.reading.does('read')
     reader.walkFields(kind, fields, ['withClause', 'relation'])
   })
@@ -64,7 +66,9 @@ export function readMerge(reader: SqlReader, fields: Tree): void {
   inScope(reader, fields, () => {
     const target = treeOf(fields, 'relation')
     const actions = new Set<WriteAction>()
-    const join = filterOf(reader, target, fields['joinCondition'])
+    const source = treeOf(fields, 'sourceRelation')
+    const isWhole = joinsItself(target, source === null ? [] : [source], fields['joinCondition'])
+    const join = isWhole ? 'all' : filterOf(reader, target, fields['joinCondition'])
     for (const item of treesIn(fields, 'mergeWhenClauses')) {
       const when = asKind(item, 'MergeWhenClause') ?? {}
       const action = mergeActions.get(stringOf(when, 'commandType'))
