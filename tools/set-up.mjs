@@ -15,6 +15,7 @@ const programs = [
   { program: 'ssh', debian: 'openssh-client', neededBy: 'tests with ssh, scp and sftp' },
   { program: '/usr/sbin/sshd', debian: 'openssh-server', neededBy: 'tests with an ssh server' },
   { program: 'rsync', debian: 'rsync', neededBy: 'tests with rsync' },
+  { program: 'kubectl', debian: 'kubernetes-client', neededBy: 'tests with kubectl' },
   { program: 'sudo', debian: 'sudo', neededBy: 'tests of `isolation: user`' },
 ]
 
