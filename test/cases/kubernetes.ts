@@ -106,7 +106,6 @@ export async function playKubernetes(): Promise<readonly CaseRow[]> {
 function playOwn([request, wanted]: readonly [string, string], index: number): CaseRow {
   const [method = '', target = ''] = request.split(' ')
   const reading = readKubernetesRequest({ method, target, body: null })
-  const shape = (text: string): string => (text === 'refused' || text === 'discovery' ? text : 'our own attributes')
   const full =
     reading.kind === 'command'
       ? [
@@ -119,4 +118,8 @@ function playOwn([request, wanted]: readonly [string, string], index: number): C
         ].join(' ')
       : reading.kind
   return { id: `own-${index + 1}`, expected: shape(wanted), got: full === wanted ? shape(full) : full, ok: full === wanted, note: request }
+}
+
+function shape(text: string): string {
+  return text === 'refused' || text === 'discovery' ? text : 'our own attributes'
 }

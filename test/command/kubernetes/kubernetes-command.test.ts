@@ -1,13 +1,18 @@
 // Requests are read as the API server reads them; what could be read in two ways is refused.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { readKubernetesRequest } from '../../../gateway/command/kubernetes/kubernetes-command.ts'
 import { playKubernetesRequests } from '../../cases/kubernetes.ts'
 import { ownRequests } from './own-requests.ts'
 
 const read = (method: string, target: string, body: Buffer | null = null): ReturnType<typeof readKubernetesRequest> =>
   readKubernetesRequest({ method, target, body })
+
+function dry(target: string, body: string | null): boolean {
+  const reading = read('DELETE', target, body === null ? null : Buffer.from(body))
+  return reading.kind === 'command' && reading.command.dryRun
+}
 
 describe('reading a Kubernetes request', () => {
   for (const row of playKubernetesRequests()) it(`case ${row.id}: ${row.expected}`, () => assert.ok(row.ok, row.got))
@@ -66,7 +71,7 @@ describe('reading a Kubernetes request', () => {
     fc.assert(
       fc.property(word, word, word, disguise, fc.nat(5), (namespace, resource, name, change, place) => {
         const path = `/api/v1/namespaces/${namespace}/${resource}/${name}`
-        const slashes = [...path].flatMap((letter, index) => (letter === '/' ? [index] : []))
+        const slashes = Array.from(path).flatMap((letter, index) => (letter === '/' ? [index] : []))
         assert.equal(read('GET', change(path, slashes[place] ?? 0)).kind, 'refused')
       }),
     )
@@ -85,10 +90,6 @@ describe('reading a Kubernetes request', () => {
   })
 
   it('takes the options of a deletion from its body where it has one', () => {
-    const dry = (target: string, body: string | null): boolean => {
-      const reading = read('DELETE', target, body === null ? null : Buffer.from(body))
-      return reading.kind === 'command' && reading.command.dryRun
-    }
     const target = '/api/v1/namespaces/a/pods/p'
     assert.deepEqual(
       [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ItemScanner } from '../../../gateway/wire/kubernetes/item-scanner.ts'
 import { LineCutter } from '../../../gateway/wire/kubernetes/line-cutter.ts'
 import { makeRunCertificate } from '../../../gateway/wire/kubernetes/run-certificate.ts'
