@@ -27,7 +27,7 @@ export async function openRunApprovals({ launch, identity, event, clock }: Appro
   const { environment, githubToken } = launch
   const repository = textOf(environment['GITHUB_REPOSITORY']) ?? textOf(identity.claims['repository'])
   if (repository === null || githubToken === '') {
-    return { pullRequest: null, warnings: [], open: run => openApprovalDesk({ channel: null, run, clock }) }
+    return { pullRequest: null, warnings: missingFor(launch, repository), open: run => openApprovalDesk({ channel: null, run, clock }) }
   }
   const settings = { environment, token: new Secret(githubToken) }
   const sha = textOf(environment['GITHUB_SHA'])
@@ -54,6 +54,14 @@ export async function openRunApprovals({ launch, identity, event, clock }: Appro
       return openApprovalDesk({ channel, run, clock })
     },
   }
+}
+
+/** Somebody named a pull request: without these it cannot be asked in, and the refusal of a command alone would point elsewhere. */
+function missingFor({ pullRequest, githubToken }: LaunchRequest, repository: string | null): readonly string[] {
+  if (pullRequest === null) return []
+  const missing = [repository === null ? 'GITHUB_REPOSITORY' : null, githubToken === '' ? 'the GitHub token' : null]
+  const words = missing.filter(name => name !== null).join(' and ')
+  return [`nobody can be asked in pull request ${pullRequest}: ${words} is not set; flagged commands cannot be approved`]
 }
 
 /** Whoever caused the run must not approve it: by id where the token says one, by login as well. */

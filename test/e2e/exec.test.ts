@@ -101,6 +101,14 @@ describe('sallyport exec', () => {
     assert.doesNotMatch(JSON.stringify(stage.events()), /session\.open/)
   })
 
+  it('says at the start that nobody can be asked in a pull request without the GitHub token', async () => {
+    const ran = await stage.exec(['true'], ['--pull-request', '42'], { GITHUB_TOKEN: '' })
+    assert.equal(ran.status, 0)
+    assert.match(ran.stderr, /warning: nobody can be asked in pull request 42: the GitHub token is not set/)
+    rmSync(path.join(stage.dir, 'rec'), { recursive: true })
+    assert.doesNotMatch((await stage.exec(['true'], [], { GITHUB_TOKEN: '' })).stderr, /nobody can be asked/)
+  })
+
   it('says with status 4 that a token is not for it, without its text', async () => {
     const token = stage.writeToken({ aud: 'somebody-else' })
     const ran = await stage.exec(['true'], ['--token-file', token])
