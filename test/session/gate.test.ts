@@ -187,7 +187,7 @@ describe('gate', () => {
       const parts = { session: 's1', identity, connection: orders, policy, run, masker: noMasks, recorder }
       const gate = new Gate({ ...parts, approvals: new FakeDesk(), clock: new FakeClock() })
       const { options } = gateThat(() => allow)
-      for (const command of [first, second, bound]) gate.admit([command], options)
+      for (const command of [first, second, bound]) void gate.admit([command], options)
       refusalOf(() => gate.admit([other], options))
       refusalOf(() => gate.admit([{ ...other, text: 'DELETE FROM t WHERE id = 2', shape: other }], options))
       return {

@@ -41,7 +41,7 @@ export function selfCheck(expected: Expected, self: Process = thisProcess()): re
   }
   const findings = findingsIn(self, expected)
   if (findings.length === 0) return []
-  throw new SallyportError('ISOLATION_IMPOSSIBLE', `the gateway is not out of the job\'s reach: ${findings.join('; ')}`, {
+  throw new SallyportError('ISOLATION_IMPOSSIBLE', `the gateway is not out of the job's reach: ${findings.join('; ')}`, {
     why: '`isolation: user` promises that no other process of the job can read the gateway, so it does not start half-shielded',
     fix: 'use a Linux runner with sudo, `gateway-url`, or `isolation: none` for a guard rail',
   })
