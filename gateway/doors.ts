@@ -21,7 +21,11 @@ export class Doors {
   /** Listens for clients of one connection. @throws {SallyportError} PORT_IN_USE */
   async open(desk: FrontDesk, ticket: string, engine: Engine): Promise<OpenDoor> {
     const server = net.createServer({ noDelay: true, keepAlive: true }, socket => {
-      const served = engine.serve(socket, desk, this.#closing.signal).finally(() => this.#serving.delete(served))
+      const served = engine
+        .serve(socket, desk, this.#closing.signal)
+        // An engine tells its client itself; what it did not expect ends that client, and no other.
+        .catch(() => socket.destroy())
+        .finally(() => this.#serving.delete(served))
       this.#serving.add(served)
     })
     server.maxConnections = MAX_SOCKETS

@@ -25,7 +25,7 @@ export interface RunApprovals {
 /** Finds the pull request. Without one, or without a token, a flagged command is refused and says why (E12). */
 export async function openRunApprovals({ launch, identity, event, clock }: ApprovalParts, signal: AbortSignal): Promise<RunApprovals> {
   const { environment, githubToken } = launch
-  const repository = textOf(environment['GITHUB_REPOSITORY']) ?? textOf(identity.claims['repository'])
+  const repository = textOf(identity.claims['repository']) ?? textOf(environment['GITHUB_REPOSITORY'])
   if (repository === null || githubToken === '') {
     return { pullRequest: null, warnings: missingFor(launch, repository), open: run => openApprovalDesk({ channel: null, run, clock }) }
   }

@@ -22,6 +22,17 @@ describe('doors', () => {
     await doors.close('the test is over')
   })
 
+  it('lose one client, and no other, when its engine fails', async () => {
+    const doors = new Doors()
+    const door = await doors.open(desk, 'ticket', { protocol: 'postgres', serve: () => Promise.reject(new Error('unexpected')) })
+    for (let client = 0; client < 2; client += 1) {
+      const socket = net.connect({ host: '127.0.0.1', port: door.port })
+      await new Promise(resolve => socket.once('close', resolve))
+    }
+    assert.equal(doors.count, 0)
+    await doors.close('the test is over')
+  })
+
   it('say that a port cannot be had (E14), by the name of the connection', async () => {
     const listen = mock.method(net.Server.prototype, 'listen', function listen(this: net.Server) {
       queueMicrotask(() => this.emit('error', Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })))

@@ -141,7 +141,11 @@ export class Judge {
   /** Ends the wait for people as the client's cancel does. False when nothing waits. */
   cancel(): boolean {
     if (this.#held === null) return false
-    this.#held.abort(new Refusal('COMMAND_CANCELLED', null, 'canceling statement due to user request: it was held and did not run'))
+    this.#held.abort(
+      new Refusal('COMMAND_CANCELLED', null, 'canceling statement due to user request: it was held and did not run', {
+        fix: 'run it again to ask again',
+      }),
+    )
     return true
   }
 
