@@ -25,7 +25,8 @@ export function installedPrograms(): string | null {
   return folders.find(folder => ['initdb', 'postgres', 'pg_dump', 'psql'].every(program => existsSync(path.join(folder, program)))) ?? null
 }
 
-export async function startInstalled(bin: string): Promise<InstalledPostgres> {
+/** @param login `trust` = every name is let in on loopback, as PostgreSQL's own regression suite expects it. */
+export async function startInstalled(bin: string, login: 'scram-sha-256' | 'trust' = 'scram-sha-256'): Promise<InstalledPostgres> {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-installed-'))
   const as = process.getuid?.() === 0 ? nobody : {}
   if (process.getuid?.() === 0) chownSync(dir, nobody.uid, nobody.gid)
@@ -35,7 +36,7 @@ export async function startInstalled(bin: string): Promise<InstalledPostgres> {
   writeFileSync(secret, `${password}\n`)
   execFileSync(
     path.join(bin, 'initdb'),
-    ['-D', cluster, '-U', 'postgres', '-N', '-E', 'UTF8', '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${secret}`],
+    ['-D', cluster, '-U', 'postgres', '-N', '-E', 'UTF8', '--locale=C.UTF-8', `--auth=${login}`, `--pwfile=${secret}`],
     { ...as, stdio: 'ignore' },
   )
   const port = await freePort()

@@ -1,0 +1,48 @@
+// PostgreSQL's regression suite from Debian's source package of the installed version, unpacked and built in a folder of its own.
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+
+export interface Suite {
+  /** Holds sql/, expected/, data/ and the schedule. */
+  readonly inputs: string
+  /** Holds regress.so, where the server's headers are installed to build it, and its like; the server reads them. */
+  readonly libraries: string
+}
+
+const list = 'deb-src http://deb.debian.org/debian bookworm main\n'
+
+/** @param bin programs of the installed server, `…/15/bin`. @throws {Error} when there is no network or no such source. */
+export async function fetchSuite(bin: string, dir: string): Promise<Suite> {
+  const version = path.basename(path.dirname(bin))
+  const parts = path.join(dir, 'apt')
+  mkdirSync(path.join(parts, 'lists', 'partial'), { recursive: true })
+  mkdirSync(path.join(parts, 'sources'))
+  writeFileSync(path.join(parts, 'sources', 'source.list'), list)
+  const settings = ['Dir::Etc::sourcelist=/dev/null', `Dir::Etc::sourceparts=${parts}/sources`, `Dir::State::lists=${parts}/lists`]
+  const own = ['-q', ...settings.flatMap(one => ['-o', one])]
+  const run = (program: string, args: readonly string[], cwd = dir): string =>
+    execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  run('apt-get', [...own, 'update'])
+  run('apt-get', [...own, '--download-only', 'source', `postgresql-${version}`])
+  const tarball = readdirSync(dir).find(name => /\.orig\.tar\.\w+$/.test(name))
+  if (tarball === undefined) throw new Error(`the source of postgresql-${version} was not found`)
+  run('tar', ['xf', tarball, '--wildcards', '*/src/test/regress'])
+  const source = path.join(dir, readdirSync(dir).find(name => /^postgresql-[\d.]+$/.test(name)) ?? '')
+  const libraries = path.join(dir, 'libraries')
+  mkdirSync(libraries)
+  const headers = `/usr/include/postgresql/${version}/server`
+  if (existsSync(headers)) {
+    run(
+      'gcc',
+      ['-O2', '-fPIC', '-shared', `-I${headers}`, '-o', path.join(libraries, 'regress.so'), 'regress.c'],
+      path.join(source, 'src/test/regress'),
+    )
+  }
+  for (const name of ['refint.so', 'autoinc.so']) {
+    const installed = path.join(path.dirname(bin), 'lib', name)
+    if (existsSync(installed)) copyFileSync(installed, path.join(libraries, name))
+  }
+  execFileSync('chmod', ['-R', 'a+rX', dir])
+  return { inputs: path.join(source, 'src/test/regress'), libraries }
+}
