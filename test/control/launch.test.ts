@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
 import { askToFinish } from '../../gateway/control/control-client.ts'
-import { plainStart } from '../../gateway/control/gateway-start.ts'
+import { hardenedFlags, plainStart } from '../../gateway/control/gateway-start.ts'
 import { launchGateway, type Launched } from '../../gateway/control/launch.ts'
 import { SallyportError, type ErrorCode } from '../../gateway/core/errors.ts'
 import { launchRequest } from './launch-request.ts'
@@ -39,7 +39,7 @@ describe('launching a gateway', () => {
     try {
       const { ready, finish } = await launch('ready', { environment: { CANARY: 'hidden' } })
       assert.equal(ready.environment['SEEN'], 'HOME,LANG,MALLOC_ARENA_MAX,MALLOC_TRIM_THRESHOLD_,PATH,RUNNER_TRACKING_ID')
-      assert.equal(ready.environment['FLAGS'], '--disable-sigusr1')
+      assert.equal(ready.environment['FLAGS'], hardenedFlags.join())
       assert.doesNotMatch(readFileSync(`/proc/${ready.pid}/cmdline`, 'utf8') + readFileSync(`/proc/${ready.pid}/environ`, 'utf8'), /hidden/)
       await finish('done')
     } finally {
