@@ -5,8 +5,8 @@ import { Client } from 'pg'
 import { resultMaskDeskFor } from '../../gateway/engine/postgres/result-mask-desk.ts'
 import { gatewayThat } from '../engine/postgres/gateway-that.ts'
 import type { TestGateway } from '../engine/postgres/gateway-that.ts'
-import { tallyOf } from './harmless.ts'
-import type { Guard, Tally } from './harmless.ts'
+import { tallyOf } from './harmless-tally.ts'
+import type { Guard, Tally } from './harmless-tally.ts'
 
 export interface ProgramTarget {
   readonly name: string
@@ -20,26 +20,11 @@ export interface ProgramTarget {
 const run = promisify(execFile)
 
 /** All that look something up; those that write files or start programs of their own are not of the server. */
-const backslashes = [
-  ...['\\d', '\\d+', '\\d orders', '\\d+ orders', '\\d+ customers', '\\d open_orders', '\\dS+ pg_class', '\\d customers_id_seq'],
-  ...'\\da \\dA+ \\dAc+ \\dAf+ \\dAo+ \\dAp+ \\db+ \\dc+ \\dconfig \\dC+ \\dd \\dD+ \\ddp \\dE+ \\des+ \\det+ \\deu+ \\dew+ \\df+ \\dFd+'.split(
-    ' ',
-  ),
-  ...'\\dF+ \\dFp+ \\dFt+ \\dg+ \\di+ \\dl+ \\dL+ \\dm+ \\dn+ \\do+ \\dO+ \\dp \\dP+ \\dRp+ \\dRs+ \\drds \\ds+ \\dt+ \\dT+ \\du+'.split(
-    ' ',
-  ),
-  ...'\\dv+ \\dx+ \\dX \\dy+ \\l+ \\z \\encoding \\conninfo'.split(' '),
-  ...[
-    '\\sf total_of',
-    '\\sv open_orders',
-    '\\sf+ total_of',
-    '\\lo_list',
-    '\\dT+ mood',
-    '\\dx+ plpgsql',
-    '\\dt *.*',
-    '\\df pg_catalog.*size*',
-  ],
-]
+const backslashes =
+  String.raw`\d;\d+;\d orders;\d+ orders;\d+ customers;\d open_orders;\dS+ pg_class;\d customers_id_seq;\da;\dA+;\dAc+;\dAf+;\dAo+;\dAp+;\db+
+  \dc+;\dconfig;\dC+;\dd;\dD+;\ddp;\dE+;\des+;\det+;\deu+;\dew+;\df+;\dFd+;\dF+;\dFp+;\dFt+;\dg+;\di+;\dl+;\dL+;\dm+;\dn+;\do+;\dO+;\dp;\dP+
+  \dRp+;\dRs+;\drds;\ds+;\dt+;\dT+;\du+;\dv+;\dx+;\dX;\dy+;\l+;\z;\encoding;\conninfo;\sf total_of;\sv open_orders;\sf+ total_of;\lo_list
+  \dT+ mood;\dx+ plpgsql;\dt *.*;\df pg_catalog.*size*`.split(/[;\n]\s*/)
 
 /** @param create null = the server's only database is used. */
 export async function playPrograms(

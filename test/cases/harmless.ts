@@ -2,19 +2,17 @@
 // masks two columns. What is refused there is refused without need; the share is printed for each kind of program.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import type { Masker } from '../../gateway/core/masker.ts'
-import type { Policy } from '../../gateway/core/policy.ts'
 import { resultMaskDeskFor } from '../../gateway/engine/postgres/result-mask-desk.ts'
 import { writeBind, writeDescribe, writeExecute, writeParse, writeQuery } from '../../gateway/wire/postgres/frontend-writer.ts'
 import { startPostgres } from '../../world/postgres/server.ts'
 import type { PostgresServer } from '../../world/postgres/server.ts'
 import { installedPrograms, startInstalled } from '../e2e/installed-postgres.ts'
 import { gatewayThat } from '../engine/postgres/gateway-that.ts'
-import type { TestGateway } from '../engine/postgres/gateway-that.ts'
 import { RawClient, fieldsOf } from '../engine/postgres/raw-client.ts'
 import { noMasks } from '../session/samples.ts'
 import type { CaseRow } from './case-row.ts'
 import { playPrograms } from './harmless-programs.ts'
+import type { Guard, Tally } from './harmless-tally.ts'
 import { maskerOf } from './mask.ts'
 import { everything, policyOf } from './sql-policy.ts'
 
@@ -32,24 +30,6 @@ interface Harmless {
   readonly sql: string
   /** Bound values; none = a simple query. */
   readonly values?: readonly string[]
-}
-
-/** One way of standing in the way. */
-export interface Guard {
-  readonly name: 'policy' | 'masks'
-  readonly policy: Policy
-  readonly masker: Masker
-}
-
-/** What became of one group behind one guard. */
-export interface Tally {
-  readonly group: string
-  readonly guard: Guard['name']
-  readonly commands: number
-  /** `text: why` of each that was refused. */
-  readonly refused: readonly string[]
-  /** Errors of the server's own: the case is not what it should be. */
-  readonly broken: readonly string[]
 }
 
 export async function playHarmless(): Promise<readonly CaseRow[]> {
@@ -135,20 +115,6 @@ async function run(client: RawClient, { sql, values }: Harmless): Promise<string
   }
   const error = (await client.until('Z')).find(({ type }) => type === 'E')
   return error === undefined ? null : `${fieldsOf(error.bytes).get('C') ?? ''} ${fieldsOf(error.bytes).get('M') ?? ''}`
-}
-
-/** What a gateway's recording says of everything that was sent through it. */
-export function tallyOf(group: string, guard: Guard['name'], gateway: TestGateway): Tally {
-  const texts = new Map(gateway.recorder.of('command').map(({ command, text }) => [command, text]))
-  const denied = gateway.recorder
-    .of('decision')
-    .filter(({ outcome }) => outcome !== 'allow')
-    .map(({ command, because }) => `${texts.get(command)?.slice(0, 160) ?? ''}: ${because ?? ''}`)
-  const masked = gateway.recorder
-    .of('error')
-    .filter(({ message, command }) => command !== null && message.startsWith('sallyport:'))
-    .map(({ command, message }) => `${texts.get(command ?? 0)?.slice(0, 160) ?? ''}: ${message}`)
-  return { group, guard, commands: texts.size, refused: [...denied, ...masked], broken: [] }
 }
 
 function totalOf(tallies: readonly Tally[], guard: Guard['name']): Tally {

@@ -169,16 +169,6 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     }
   }
 
-  /** Once for each login on a target: what its role could see anyway. A warning of SQLSTATE class 01; it never keeps a session from working. */
-  async function noteWeaknesses(session: Session, query: OwnQuery, catalog: Catalog): Promise<void> {
-    const { columns } = session.masker
-    if (columns.length === 0) return
-    const found = await weaknessesOf(query, catalog, columns).catch(() => [])
-    for (const one of found) {
-      session.append({ kind: 'error', command: null, code: '01000', message: `masks are weaker than the server could make them: ${one}` })
-    }
-  }
-
   function knownCatalog(connection: string, user: string): KnownCatalog {
     const key = JSON.stringify([connection, user])
     let known = catalogs.get(key)
@@ -187,6 +177,16 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
       catalogs.set(key, known)
     }
     return known
+  }
+}
+
+/** Once for each login on a target: what its role could see anyway. A warning of SQLSTATE class 01; it never keeps a session from working. */
+async function noteWeaknesses(session: Session, query: OwnQuery, catalog: Catalog): Promise<void> {
+  const { columns } = session.masker
+  if (columns.length === 0) return
+  const found = await weaknessesOf(query, catalog, columns).catch(() => [])
+  for (const one of found) {
+    session.append({ kind: 'error', command: null, code: '01000', message: `masks are weaker than the server could make them: ${one}` })
   }
 }
 
