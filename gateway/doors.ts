@@ -24,7 +24,7 @@ export class Doors {
       const served = engine
         .serve(socket, desk, this.#closing.signal)
         // An engine tells its client itself; what it did not expect ends that client, and no other.
-        .catch(() => socket.destroy())
+        .catch(() => void socket.destroy())
         .finally(() => this.#serving.delete(served))
       this.#serving.add(served)
     })
