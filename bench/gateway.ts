@@ -34,8 +34,18 @@ export async function startGateway(target: Login, dir: string): Promise<BenchGat
     process.execPath,
     // The command says what it got, and ends with its input.
     [
-      path.join(dist, 'cli.mjs'), 'exec', '--config', policy, '--token-file', token, '--out', path.join(dir, 'recording'),
-      '--', 'sh', '-c', 'echo "$DATABASE_URL"; cat',
+      path.join(dist, 'cli.mjs'),
+      'exec',
+      '--config',
+      policy,
+      '--token-file',
+      token,
+      '--out',
+      path.join(dir, 'recording'),
+      '--',
+      'sh',
+      '-c',
+      'echo "$DATABASE_URL"; cat',
     ],
     { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] ?? '', BENCH_PASSWORD: target.password } },
   )

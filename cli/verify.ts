@@ -3,7 +3,9 @@ import { visible } from '../gateway/core/visible-text.ts'
 import { verifyRecording } from '../gateway/record/verify-recording.ts'
 import type { VerifyReport } from '../gateway/record/verify-report.ts'
 import { readIdentityFile } from './identity-file.ts'
+import { SallyportError } from '../gateway/core/errors.ts'
 import type { Io } from './io.ts'
+import { printError } from './print-error.ts'
 import { progressOn } from './progress.ts'
 
 export interface VerifyCommandOptions {
@@ -21,7 +23,14 @@ export async function verify(file: string, options: VerifyCommandOptions, io: Io
   const identities = options.identity === undefined ? {} : { identities: readIdentityFile(options.identity) }
   const report = await verifyRecording(file, { ...key, ...identities, onProgress: progress.show }).finally(progress.end)
   io.stdout(options.json === true ? `${JSON.stringify(report)}\n` : inWords(report))
-  return report.verdict === 'intact' ? 0 : 1
+  if (report.verdict !== 'tampered') return report.verdict === 'intact' ? 0 : 1
+  return printError(
+    new SallyportError('RECORDING_TAMPERED', `${file} does not verify`, {
+      why: report.words,
+      fix: 'get the recording from another sink; do not rely on this one',
+    }),
+    io,
+  )
 }
 
 function inWords(report: VerifyReport): string {

@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process'
 import { nodeOf, setUp } from './set-up.mjs'
 
-setUp()
+// Only tests and benchmarks need programs of the system; the tour and the checks run on what npm brings.
+setUp({ system: process.argv.slice(2).some(word => word === '--test' || /^(test|bench)\//.test(word)) })
 const child = spawn(nodeOf(), process.argv.slice(2), { stdio: 'inherit' })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal))
 child.on('exit', (code, signal) => process.exit(signal === null ? code : 1))

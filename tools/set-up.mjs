@@ -16,7 +16,12 @@ const programs = [
   { program: '/usr/sbin/sshd', debian: 'openssh-server', neededBy: 'tests with an ssh server' },
   { program: 'rsync', debian: 'rsync', neededBy: 'tests with rsync' },
   { program: 'kubectl', debian: 'kubernetes-client', neededBy: 'tests with kubectl' },
+  { program: 'git', debian: 'git', neededBy: 'tests with git over ssh' },
+  { program: 'pkill', debian: 'procps', neededBy: 'tests of `isolation: user`' },
   { program: 'sudo', debian: 'sudo', neededBy: 'tests of `isolation: user`' },
+  { program: 'initdb', debian: 'postgresql', neededBy: 'tests with pg_dump, which wants a server of its own age' },
+  { module: 'psycopg', debian: 'python3-psycopg', neededBy: 'tests with psycopg' },
+  { module: 'psycopg2', debian: 'python3-psycopg2', neededBy: 'tests with psycopg2' },
 ]
 
 /** Installs npm packages when the lock file changed, and missing Debian packages where this user may. Idempotent. */
@@ -49,9 +54,7 @@ function installPackages() {
 }
 
 function installPrograms() {
-  const missing = programs.filter(
-    ({ program }) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0 && !existsInDebian(program),
-  )
+  const missing = programs.filter(each => !isThere(each))
   if (missing.length === 0) return
   const names = [...new Set(missing.map(({ debian }) => debian))]
   if (process.getuid?.() === 0 && spawnSync('sh', ['-c', 'command -v apt-get']).status === 0) {
@@ -60,13 +63,15 @@ function installPrograms() {
     spawnSync('apt-get', ['update', '-q'], options)
     spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options)
   }
-  for (const { program, debian, neededBy } of missing) {
-    if (spawnSync('sh', ['-c', `command -v ${program}`]).status === 0 || existsInDebian(program)) continue
-    process.stderr.write(`set-up: ${program} is missing (package ${debian}), so ${neededBy} are left out\n`)
+  for (const each of missing.filter(one => !isThere(one))) {
+    process.stderr.write(
+      `set-up: ${each.program ?? each.module} is missing (package ${each.debian}), so ${each.neededBy} are left out or fail\n`,
+    )
   }
 }
 
-/** Debian keeps some of PostgreSQL's programs out of PATH. */
-function existsInDebian(program) {
-  return spawnSync('sh', ['-c', `ls /usr/lib/postgresql/*/bin/${program}`]).status === 0
+/** A program in PATH, or where Debian keeps PostgreSQL's; a module of Debian's own Python. */
+function isThere({ program, module }) {
+  if (module !== undefined) return spawnSync('/usr/bin/python3', ['-c', `import ${module}`]).status === 0
+  return spawnSync('sh', ['-c', `command -v ${program} || ls /usr/lib/postgresql/*/bin/${program}`]).status === 0
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { openExecStage, root, type ExecStage } from './exec-stage.ts'
@@ -92,6 +92,19 @@ describe('sallyport exec', () => {
     assert.match(ran.stderr, /refused by mask pii/)
     assert.match(ran.stderr, /"code":"MASK_UNPROVEN"/)
     assert.doesNotMatch(ran.stdout, /canary/)
+  })
+
+  it('leaves a recording in which one changed byte is E28', async () => {
+    await stage.exec(psql('SELECT count(*) FROM orders'))
+    const file = path.join(stage.dir, 'rec/events.jsonl')
+    const bytes = readFileSync(file)
+    const at = bytes.indexOf('count(')
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    writeFileSync(file, bytes)
+    const ran = await stage.sallyport(['verify', path.join(stage.dir, 'rec')])
+    assert.equal(ran.status, 1)
+    assert.match(ran.stdout, /TAMPERED at line \d+/)
+    assert.match(ran.stderr, /SALLYPORT-E28/)
   })
 
   it('opens to its ticket only', async () => {

@@ -34,10 +34,6 @@ export interface SshServerOptions {
   readonly hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa'
 }
 
-export function hasSshd(): boolean {
-  return existsSync(PROGRAM)
-}
-
 /** Starts a server and waits until it listens. */
 export async function startSshd(options: SshServerOptions = {}): Promise<SshServer> {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-sshd-'))

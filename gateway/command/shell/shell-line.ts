@@ -8,7 +8,7 @@ import { MAX_DEPTH } from './word-reader.ts'
 import { unwrap } from './wrappers.ts'
 
 /** Stands in an argument list for everything from the first argument on that the line itself does not tell. */
-export const UNKNOWN_ARGUMENT = '⟦not known⟧'
+const UNKNOWN_ARGUMENT = '⟦not known⟧'
 /** Bytes a policy has nothing to say about. */
 /** Words of the shell itself that run nothing and touch nothing. */
 const CONTROL = new Set([':', 'break', 'continue', 'exit', 'return', 'shift'])

@@ -5,7 +5,7 @@ import { isTree, numberOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 
 /** Longer texts are not read (and so are opaque); the engine refuses messages above its own limit first. */
-export const MAX_SQL_BYTES = 16 * 1024 * 1024
+const MAX_SQL_BYTES = 16 * 1024 * 1024
 
 /** A statement of a message: its node and its slice of the text. */
 export interface RawStatement {

@@ -3,7 +3,7 @@
 import { SallyportError } from '../../core/errors.ts'
 
 /** OpenSSH refuses packets above 256 KiB. */
-export const MAX_PACKET_BYTES = 256 * 1024 + 1024
+const MAX_PACKET_BYTES = 256 * 1024 + 1024
 
 export const sftpType = {
   init: 1,
