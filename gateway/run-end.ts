@@ -56,16 +56,21 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
   // A private folder has done its work once the recording is somewhere else; otherwise it is all there is.
   const isKept = launch.out !== null || sinks.length === 0 || warnings.length > 0
   if (!isKept) rmSync(sealed.dir, { recursive: true, force: true })
-  const { commands, denied } = sealed.counts
+  const { commands, denied, asked, approved } = sealed.counts
+  // Every session is over, so whatever was asked and not approved was refused, ran out of time or lost its client.
+  const rejected = asked - approved
   const where = isKept ? ` in ${sealed.dir}` : ''
   return {
     kind: 'finished',
     run: run.id,
     key: log.key,
     out: launch.out,
-    counts: { ...sealed.counts },
+    counts: { ...sealed.counts, rejected },
     summary,
-    words: [...words, `${commands} commands, ${denied} denied; recording sealed with ${sealed.lines} lines${where}, key ${log.key}`],
+    words: [
+      ...words,
+      `${commands} commands, ${denied} denied${rejected > 0 ? `, ${rejected} not approved` : ''}; recording sealed with ${sealed.lines} lines${where}, key ${log.key}`,
+    ],
     warnings,
     artifactUrl: page?.url ?? null,
   }

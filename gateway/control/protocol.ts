@@ -98,7 +98,7 @@ export interface Finished {
   readonly run: string
   readonly key: string
   readonly out: string | null
-  /** By what came of them: `allowed`, `approved`, `denied`, `rejected`, `expired`, `superseded`; and what else is worth counting. */
+  /** By what came of them: `allowed`, `denied` by a rule, `asked`, `approved`, `rejected` (asked and not approved); and what else is worth counting. */
   readonly counts: Readonly<Record<string, number>>
   /** Markdown for the step summary, below 200 kB. */
   readonly summary: string

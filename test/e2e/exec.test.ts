@@ -94,6 +94,24 @@ describe('sallyport exec', () => {
     assert.doesNotMatch(ran.stdout, /canary/)
   })
 
+  it('counts what a person refused as not approved', async () => {
+    const asked = stage.shop.pull.comments.length
+    const running = stage.exec(psql("UPDATE orders SET item = 'no'"), ['--pull-request', '42'])
+    let code: string | undefined
+    while (code === undefined) {
+      await new Promise(resolve => setTimeout(resolve, 50))
+      code = stage.shop.pull.comments
+        .slice(asked)
+        .map(({ body }) => /\/sallyport approve ([0-9A-Z]{4}-[0-9A-Z]{4})/.exec(body)?.[1])
+        .find(found => found !== undefined)
+    }
+    stage.shop.say(stage.shop.people.dana, `/sallyport deny ${code} not now`)
+    const ran = await running
+    assert.equal(ran.status, 1)
+    assert.match(ran.stderr, /1 commands, 0 denied, 1 not approved/)
+    assert.deepEqual(await stage.postgres.query(stage.database, "SELECT count(*) FROM orders WHERE item = 'no'"), [['0']])
+  })
+
   it('leaves a recording in which one changed byte is E28', async () => {
     await stage.exec(psql('SELECT count(*) FROM orders'))
     const file = path.join(stage.dir, 'rec/events.jsonl')
