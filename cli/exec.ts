@@ -2,12 +2,13 @@
 // COMMAND's own status is ours; 125 and below-5 statuses are only used when COMMAND never ran, or its recording could not be sealed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { isatty } from 'node:tty'
 import { plainStart } from '../gateway/control/gateway-start.ts'
 import { writeClientFiles } from '../gateway/control/client-files.ts'
+import { readEventFile } from '../gateway/control/event-file.ts'
 import { excludeSshConfig, includeSshConfig } from '../gateway/control/ssh-client-config.ts'
 import { launchGateway, type Launched } from '../gateway/control/launch.ts'
 import type { Finished, LaunchRequest } from '../gateway/control/protocol.ts'
@@ -81,7 +82,7 @@ function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchReque
     githubToken: io.environment['GITHUB_TOKEN'] ?? '',
     pullRequest: options.pullRequest ?? null,
     environment: io.environment,
-    event: eventOf(io),
+    event: readEventFile(io.environment),
     out: recordingFolder(options.out),
     clientDir,
     isolation: 'none',
@@ -115,15 +116,6 @@ async function runCommand({ file, args, environment, owner }: RunAs, interrupts:
 /** 128 + n, as a shell says that signal n ended something. */
 function statusOf(signal: unknown): number {
   return 128 + (Object.entries(os.constants.signals).find(([name]) => name === signal)?.[1] ?? os.constants.signals.SIGTERM)
-}
-
-/** GitHub's event file, where there is one. */
-function eventOf(io: Io): string | null {
-  try {
-    return readFileSync(io.environment['GITHUB_EVENT_PATH'] ?? '', 'utf8')
-  } catch {
-    return null
-  }
 }
 
 async function seal(launched: Launched, io: Io): Promise<void> {

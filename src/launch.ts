@@ -1,8 +1,9 @@
 // Starts the gateway for a job: builds the request from inputs and environment, picks the isolation, writes the client files.
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { writeClientFiles } from '../gateway/control/client-files.ts'
+import { readEventFile } from '../gateway/control/event-file.ts'
 import { plainStart, type GatewayStart } from '../gateway/control/gateway-start.ts'
 import { isolatedStart } from '../gateway/control/isolated-start.ts'
 import { launchGateway, type Launched } from '../gateway/control/launch.ts'
@@ -104,7 +105,7 @@ function requestOf(inputs: Inputs, environment: Environment, clientDir: string):
     githubToken: inputs.githubToken,
     pullRequest: inputs.pullRequest,
     environment: definedIn(environment),
-    event: eventOf(environment),
+    event: readEventFile(environment),
     out: null,
     clientDir,
     isolation: inputs.isolation,
@@ -117,13 +118,4 @@ function requestOf(inputs: Inputs, environment: Environment, clientDir: string):
 
 function definedIn(environment: Environment): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
-}
-
-/** GitHub's event file. It chooses where people are asked; it proves nothing. */
-function eventOf(environment: Environment): string | null {
-  try {
-    return readFileSync(environment['GITHUB_EVENT_PATH'] ?? '', 'utf8')
-  } catch {
-    return null
-  }
 }

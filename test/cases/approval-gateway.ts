@@ -3,7 +3,7 @@ import { openGitHubChannel } from '../../gateway/adapter/github-comment/channel.
 import { systemClock } from '../../gateway/core/clock.ts'
 import { Secret } from '../../gateway/core/secret.ts'
 import { openApprovalDesk } from '../../gateway/session/approval-desk.ts'
-import { dba, orders, run, sql } from '../session/samples.ts'
+import { requestOf, run } from '../session/samples.ts'
 
 const environment = { GITHUB_API_URL: process.env['GITHUB_API_URL'] }
 const channel = openGitHubChannel({
@@ -16,20 +16,8 @@ const channel = openGitHubChannel({
   requesters: { ids: [], logins: [] },
 })
 const desk = openApprovalDesk({ channel, run, clock: systemClock })
-const command = sql('DELETE FROM carts')
 const verdict = await desk.ask(
-  {
-    session: 's',
-    number: 1,
-    connection: orders,
-    commands: [command],
-    flagged: command,
-    rule: 'r',
-    because: null,
-    approvers: dba,
-    bytes: Buffer.from('x'),
-    notes: [],
-  },
+  requestOf(),
   {
     onHeld: () => undefined,
     onPosted: hold => console.log(JSON.stringify({ code: hold.code, listens: process.getActiveResourcesInfo().includes('TCPServerWrap') })),

@@ -1,42 +1,24 @@
 // `isolation: user` on this machine, with a job user like GitHub's: the Action's bundles, a small gateway that holds a canary.
 import assert from 'node:assert/strict'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, chmodSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { runWorkflow, type JobRun, type RunOptions } from '../../world/runner/runner.ts'
-import { bundle } from '../src/bundle.ts'
+import { runWorkflow, type JobRun } from '../../world/runner/runner.ts'
 import { makeJobUser, noUsersHere, type JobUser } from './isolated-job.ts'
-
-const root = path.resolve(import.meta.dirname, '../..')
+import { makeSmallAction, services } from './small-action.ts'
 
 describe('isolation: user', { skip: noUsersHere }, () => {
   let action: string
   let runner: JobUser
   before(async () => {
     runner = makeJobUser(true)
-    action = mkdtempSync(path.join(tmpdir(), 'sallyport-isolation-'))
-    chmodSync(action, 0o755)
-    mkdirSync(path.join(action, 'dist'))
-    copyFileSync(path.join(root, 'action.yml'), path.join(action, 'action.yml'))
-    await bundle(path.join(root, 'src/main.ts'), path.join(action, 'dist/main.mjs'))
-    await bundle(path.join(root, 'src/post.ts'), path.join(action, 'dist/post.mjs'))
-    await bundle(path.join(root, 'test/control/small-gateway.ts'), path.join(action, 'dist/gateway.mjs'))
+    action = await makeSmallAction()
   })
   after(() => {
     runner.remove()
     rmSync(action, { recursive: true, force: true })
   })
 
-  const services: RunOptions['services'] = {
-    apiUrl: 'http://127.0.0.1:9/api',
-    serverUrl: 'https://github.com',
-    token: 'ghs_token-of-the-job',
-    idToken: { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://127.0.0.1:9/token?x=1', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token' },
-    resultsUrl: 'http://127.0.0.1:9/',
-    runtimeToken: 'runtime-token',
-  }
   async function run(steps: string, user: JobUser = runner): Promise<JobRun> {
     const job = await runWorkflow({ workflow: steps, action, services, user })
     job.remove()

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { readAnswerLine } from '../../gateway/session/answer-line.ts'
 import { canonicalRequest, codeOf, digestOf, readCode } from '../../gateway/session/approval-code.ts'
-import { dba, orders, sql } from './samples.ts'
+import { dba, orders, requestOf } from './samples.ts'
 
 const CODE = '7F3K-9QX2'
 
@@ -83,19 +83,7 @@ describe('the first line of a comment', () => {
 })
 
 describe('code and digest', () => {
-  const command = sql('DELETE FROM carts')
-  const request = {
-    session: 's',
-    number: 1,
-    connection: orders,
-    commands: [command],
-    flagged: command,
-    rule: 'r',
-    because: null,
-    approvers: dba,
-    bytes: Buffer.from('x'),
-    notes: [],
-  }
+  const request = requestOf()
 
   it('has one form for what people type', () => {
     fc.assert(

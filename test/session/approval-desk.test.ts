@@ -8,7 +8,7 @@ import type { Hold } from '../../gateway/core/session.ts'
 import { openApprovalDesk, type OpenApprovalDesk } from '../../gateway/session/approval-desk.ts'
 import { FakeChannel, down, person } from './fake-channel.ts'
 import { FakeClock, settle } from './fake-clock.ts'
-import { dba, orders, run, sql } from './samples.ts'
+import { dba, requestOf, run, sql } from './samples.ts'
 
 const dana = person(1, 'dana')
 const rex = person(2, 'rex')
@@ -32,23 +32,9 @@ function ask(more: Partial<ApprovalRequest> = {}): Asked {
   const refused: RefusedAnswer[] = []
   const ended: Asked['ended'] = { verdict: null, error: null }
   const left = new AbortController()
-  const command = sql('DELETE FROM carts')
-  const request = {
-    session: 's',
-    number: 1,
-    connection: orders,
-    commands: [command],
-    flagged: command,
-    rule: 'r',
-    because: null,
-    approvers: dba,
-    bytes: Buffer.from('x'),
-    notes: [],
-    ...more,
-  }
   desk
     .ask(
-      request,
+      requestOf(sql('DELETE FROM carts'), more),
       { onHeld: hold => holds.push(hold), onPosted: hold => holds.push(hold), onRefused: answer => refused.push(answer) },
       left.signal,
     )

@@ -7,7 +7,7 @@ import type { Verdict } from '../../gateway/core/decision.ts'
 import { openApprovalDesk, type OpenApprovalDesk } from '../../gateway/session/approval-desk.ts'
 import { FakeChannel, down, person } from './fake-channel.ts'
 import { FakeClock, settle } from './fake-clock.ts'
-import { dba, orders, run, sql } from './samples.ts'
+import { dba, requestOf, run, sql } from './samples.ts'
 
 const people = [person(1, 'dana'), person(2, 'rex'), person(3, 'kim'), person(4, 'sam'), person(5, 'bot', 'Bot')]
 const TIMEOUT_MS = 120_000
@@ -32,22 +32,10 @@ class World {
   }
 
   async open(): Promise<void> {
-    const command = sql('DELETE FROM carts')
     const group = { ...dba, count: QUORUM, timeoutMs: TIMEOUT_MS }
     void this.desk
       .ask(
-        {
-          session: 's',
-          number: 1,
-          connection: orders,
-          commands: [command],
-          flagged: command,
-          rule: 'r',
-          because: null,
-          approvers: group,
-          bytes: Buffer.from('x'),
-          notes: [],
-        },
+        requestOf(sql('DELETE FROM carts'), { approvers: group }),
         { onHeld: hold => (this.code = hold.code), onPosted: () => (this.postedId = this.channel.id()), onRefused: () => undefined },
         this.left.signal,
       )

@@ -1,4 +1,6 @@
 // Small made-up words for tests of the session room: a connection, a command, an identity, a policy that answers as told.
+import type { RequestView } from '../../gateway/core/approval-channel.ts'
+import type { ApprovalRequest } from '../../gateway/core/approval.ts'
 import type { SqlCommand } from '../../gateway/core/command.ts'
 import type { Connection } from '../../gateway/core/connection.ts'
 import type { ApproverGroup, Decision } from '../../gateway/core/decision.ts'
@@ -60,6 +62,40 @@ export function sql(text: string, more: Partial<SqlCommand> = {}): SqlCommand {
 }
 
 export const dba: ApproverGroup = { name: 'dba', users: ['dana'], teams: [], count: 1, timeoutMs: 1_800_000 }
+
+/** One held statement, as the gate hands it to the approval desk. */
+export function requestOf(command: SqlCommand = sql('DELETE FROM carts'), more: Partial<ApprovalRequest> = {}): ApprovalRequest {
+  return {
+    session: 's',
+    number: 1,
+    connection: orders,
+    commands: [command],
+    flagged: command,
+    rule: 'r',
+    because: null,
+    approvers: dba,
+    bytes: Buffer.from('x'),
+    notes: [],
+    ...more,
+  }
+}
+
+/** What a channel shows of a request that nobody has answered yet. */
+export function viewOf(request: ApprovalRequest = requestOf(), more: Partial<RequestView> = {}): RequestView {
+  return {
+    code: '7F3K-9QX2',
+    digest: 'hmac-sha256:00',
+    request,
+    until: new Date(0),
+    head: '',
+    votes: [],
+    refusals: [],
+    unlisted: 0,
+    verdict: null,
+    outcome: null,
+    ...more,
+  }
+}
 
 export function policyThat(decide: (command: Command) => Decision): Policy & { readonly asked: Command[] } {
   const asked: Command[] = []

@@ -1,31 +1,16 @@
 // The Action's main and post as bundles, in the world's runner, against a small gateway: what they tell the job, and what they do not.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { runWorkflow, type JobRun, type RunOptions } from '../../world/runner/runner.ts'
-import { bundle } from './bundle.ts'
+import { makeSmallAction, services } from '../control/small-action.ts'
 
-const root = path.resolve(import.meta.dirname, '../..')
-const action = mkdtempSync(path.join(tmpdir(), 'sallyport-action-'))
+let action: string
 before(async () => {
-  mkdirSync(path.join(action, 'dist'))
-  copyFileSync(path.join(root, 'action.yml'), path.join(action, 'action.yml'))
-  await bundle(path.join(root, 'src/main.ts'), path.join(action, 'dist/main.mjs'))
-  await bundle(path.join(root, 'src/post.ts'), path.join(action, 'dist/post.mjs'))
-  await bundle(path.join(root, 'test/control/small-gateway.ts'), path.join(action, 'dist/gateway.mjs'))
+  action = await makeSmallAction()
 })
 after(() => rmSync(action, { recursive: true, force: true }))
-
-const services: RunOptions['services'] = {
-  apiUrl: 'http://127.0.0.1:9/api',
-  serverUrl: 'https://github.com',
-  token: 'ghs_token-of-the-job',
-  idToken: { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://127.0.0.1:9/token?x=1', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token' },
-  resultsUrl: 'http://127.0.0.1:9/',
-  runtimeToken: 'runtime-token',
-}
 
 async function run(steps: string, more: Partial<RunOptions> = {}): Promise<JobRun> {
   const job = await runWorkflow({ workflow: steps, action, services, ...more })

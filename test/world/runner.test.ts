@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, describe, it } from 'node:test'
+import { services } from '../control/small-action.ts'
 import { readPairs } from '../../world/runner/file-commands.ts'
 import { runWorkflow, type JobRun, type RunOptions } from '../../world/runner/runner.ts'
 
@@ -36,15 +37,6 @@ if (env.INPUT_FAIL === 'yes') process.exit(1)
 `,
 )
 writeFileSync(path.join(actionFolder, 'post.mjs'), `console.log('post of ' + process.env.STATE_left + ' with ' + process.env.INPUT_WHO)\n`)
-
-const services: RunOptions['services'] = {
-  apiUrl: 'http://127.0.0.1:9/api',
-  serverUrl: 'https://github.com',
-  token: 'ghs_token-of-the-job',
-  idToken: { ACTIONS_ID_TOKEN_REQUEST_URL: 'http://127.0.0.1:9/token?x=1', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token' },
-  resultsUrl: 'http://127.0.0.1:9/',
-  runtimeToken: 'runtime-token',
-}
 
 async function run(workflow: string, more: Partial<RunOptions> = {}): Promise<JobRun> {
   const job = await runWorkflow({ workflow, action: actionFolder, services, ...more })

@@ -7,33 +7,10 @@ import { ChannelTrouble, type ApprovalChannel, type RequestView } from '../../..
 import type { ApproverGroup } from '../../../gateway/core/decision.ts'
 import { Secret } from '../../../gateway/core/secret.ts'
 import { startShop, type Shop } from '../../../world/github/shop.ts'
-import { dba, orders, run, sql } from '../../session/samples.ts'
+import { dba, run, viewOf } from '../../session/samples.ts'
 
 const signal = new AbortController().signal
-const command = sql('DELETE FROM carts')
-const view: RequestView = {
-  code: '7F3K-9QX2',
-  digest: 'hmac-sha256:00',
-  request: {
-    session: 's',
-    number: 1,
-    connection: orders,
-    commands: [command],
-    flagged: command,
-    rule: 'r',
-    because: null,
-    approvers: dba,
-    bytes: Buffer.from('x'),
-    notes: [],
-  },
-  until: new Date(0),
-  head: '',
-  votes: [],
-  refusals: [],
-  unlisted: 0,
-  verdict: null,
-  outcome: null,
-}
+const view = viewOf()
 const ended: RequestView = { ...view, verdict: { outcome: 'expired', at: new Date(0), reason: 'x' } }
 const sre: ApproverGroup = { name: 'sre', users: [], teams: ['acme/sre'], count: 1, timeoutMs: 1_000 }
 

@@ -4,36 +4,13 @@ import http from 'node:http'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { openGitHubChannel } from '../../../gateway/adapter/github-comment/channel.ts'
 import { readPolicyFile } from '../../../gateway/adapter/github-policy/policy-file.ts'
-import type { ApprovalChannel, RequestView } from '../../../gateway/core/approval-channel.ts'
+import type { ApprovalChannel } from '../../../gateway/core/approval-channel.ts'
 import type { ApproverGroup } from '../../../gateway/core/decision.ts'
 import { Secret } from '../../../gateway/core/secret.ts'
-import { dba, orders, run, sql } from '../../session/samples.ts'
+import { dba, run, viewOf } from '../../session/samples.ts'
 
 const signal = new AbortController().signal
-const command = sql('DELETE FROM carts')
-const view: RequestView = {
-  code: '7F3K-9QX2',
-  digest: 'hmac-sha256:00',
-  request: {
-    session: 's',
-    number: 1,
-    connection: orders,
-    commands: [command],
-    flagged: command,
-    rule: 'r',
-    because: null,
-    approvers: dba,
-    bytes: Buffer.from('x'),
-    notes: [],
-  },
-  until: new Date(0),
-  head: '',
-  votes: [],
-  refusals: [],
-  unlisted: 0,
-  verdict: null,
-  outcome: null,
-}
+const view = viewOf()
 const dana = { id: 12, login: 'dana', type: 'User' }
 const team: ApproverGroup = { name: 'team', users: [], teams: ['acme/dba'], count: 1, timeoutMs: 1_000 }
 const POLICY = 'version: 1\n'

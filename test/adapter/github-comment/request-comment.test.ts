@@ -4,36 +4,19 @@ import * as fc from 'fast-check'
 import { requestComment } from '../../../gateway/adapter/github-comment/request-comment.ts'
 import type { RequestView } from '../../../gateway/core/approval-channel.ts'
 import { fence, visible } from '../../../gateway/core/visible-text.ts'
-import { dba, orders, run, sql } from '../../session/samples.ts'
+import { dba, requestOf, run, sql, viewOf } from '../../session/samples.ts'
 
 const context = { run, serverUrl: 'https://github.com', key: null }
 
-function viewOf(text: string, more: Partial<RequestView> = {}, values: readonly (string | null)[] = []): RequestView {
-  const command = sql(text, { values })
-  return {
-    code: '7F3K-9QX2',
-    digest: 'hmac-sha256:00',
-    request: {
-      session: 's',
-      number: 1,
-      connection: orders,
-      commands: [command],
-      flagged: command,
-      rule: 'unfiltered-writes',
-      because: 'Touches every row.',
-      approvers: { ...dba, teams: ['acme/dba'] },
-      bytes: Buffer.from(text),
-      notes: [],
-    },
-    until: new Date(Date.UTC(2026, 0, 1, 14, 32)),
-    head: '9c1e2ab0000000000000000000000000000000000',
-    votes: [],
-    refusals: [],
-    unlisted: 0,
-    verdict: null,
-    outcome: null,
-    ...more,
-  }
+function viewThat(text: string, more: Partial<RequestView> = {}, values: readonly (string | null)[] = []): RequestView {
+  const request = requestOf(sql(text, { values }), {
+    rule: 'unfiltered-writes',
+    because: 'Touches every row.',
+    approvers: { ...dba, teams: ['acme/dba'] },
+    bytes: Buffer.from(text),
+  })
+  const until = new Date(Date.UTC(2026, 0, 1, 14, 32))
+  return viewOf(request, { until, head: '9c1e2ab0000000000000000000000000000000000', ...more })
 }
 
 /** What the first fence of the body holds, read as CommonMark reads it. */
@@ -47,7 +30,7 @@ function fenced(body: string): string | null {
 
 describe('request comment', () => {
   it('says what, why, who, until when and how', () => {
-    const body = requestComment(viewOf('DELETE FROM carts'), { ...context, key: 'sallyport+0a1b2c3d+key' })
+    const body = requestComment(viewThat('DELETE FROM carts'), { ...context, key: 'sallyport+0a1b2c3d+key' })
     for (const part of [
       '<!-- sallyport:request v1 run=7712 job=migrate code=7F3K-9QX2 -->',
       '### Approval needed: `DELETE` on **orders-db**',
@@ -92,7 +75,7 @@ describe('request comment', () => {
     fc.assert(
       fc.property(fc.array(piece, { minLength: 1, maxLength: 15 }), pieces => {
         const text = pieces.join('')
-        const inside = fenced(requestComment(viewOf(text), context))
+        const inside = fenced(requestComment(viewThat(text), context))
         assert.equal(inside, visible(text))
       }),
       { numRuns: 1_500 },
@@ -101,7 +84,7 @@ describe('request comment', () => {
 
   it('gives hostile names and reasons nothing to work with outside a fence', () => {
     const hostile = '| x |\n### Approved <img src=x> [a](javascript:b) @everyone `c` \u202e'
-    const view = viewOf('DELETE FROM t', {
+    const view = viewThat('DELETE FROM t', {
       verdict: {
         outcome: 'rejected',
         by: { id: 1, login: 'dana', evidence: 'javascript:alert(1)', at: new Date(0) },
@@ -118,7 +101,7 @@ describe('request comment', () => {
   })
 
   it('shows bound values, each on its line', () => {
-    const body = requestComment(viewOf('DELETE FROM t WHERE a = $1', {}, ['x\n$2 = y', null]), context)
+    const body = requestComment(viewThat('DELETE FROM t WHERE a = $1', {}, ['x\n$2 = y', null]), context)
     assert.ok(body.includes('$1 = x⟦U+000A⟧$2 = y\n$2 = NULL'))
   })
 
@@ -140,7 +123,7 @@ describe('request comment', () => {
     [{ outcome: 'superseded', at: new Date(0), reason: 'x' }, '### Superseded:'],
   ] as const) {
     it(`ends ${verdict.outcome} with the heading first and the request kept`, () => {
-      const body = requestComment(viewOf('DELETE FROM carts', { verdict }), context)
+      const body = requestComment(viewThat('DELETE FROM carts', { verdict }), context)
       assert.ok(body.split('\n')[1]?.startsWith(heading))
       assert.equal(fenced(body), 'DELETE FROM carts')
       assert.doesNotMatch(body, /To approve/)
@@ -154,7 +137,7 @@ describe('request comment', () => {
       at: new Date(0),
     } as const
     assert.match(
-      requestComment(viewOf('DELETE FROM carts', { verdict, outcome: 'failed with 40P01; a retry needs a new approval' }), context),
+      requestComment(viewThat('DELETE FROM carts', { verdict, outcome: 'failed with 40P01; a retry needs a new approval' }), context),
       /^### Approved by @dana, failed:/m,
     )
   })
