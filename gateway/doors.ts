@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { SallyportError } from './core/errors.ts'
+import { failpoint } from './core/failpoint.ts'
 import type { Engine, FrontDesk } from './core/session.ts'
 
 /** Clients that wait for a login at the same time, above the sessions a desk takes; more are turned away at once. */
@@ -21,6 +22,7 @@ export class Doors {
   /** Listens for clients of one connection. @throws {SallyportError} PORT_IN_USE */
   async open(desk: FrontDesk, ticket: string, engine: Engine): Promise<OpenDoor> {
     const server = net.createServer({ noDelay: true, keepAlive: true }, socket => {
+      failpoint('client.accepted')
       const served = engine
         .serve(socket, desk, this.#closing.signal)
         // An engine tells its client itself; what it did not expect ends that client, and no other.

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import type { CredentialSources } from './credential-sources.ts'
 import type { Finished, LaunchRequest } from './control/protocol.ts'
+import { failpoint } from './core/failpoint.ts'
 import type { Run } from './core/identity.ts'
 import type { Sink } from './core/sink.ts'
 import type { Doors } from './doors.ts'
@@ -32,11 +33,13 @@ export interface RunEnd {
 
 /** @throws {SallyportError} RECORDING_FAILED when the log cannot be sealed; sessions are closed and credentials given back all the same. */
 export async function finishRun({ reason, launch, run, log, doors, approvals, sources, sinks, isStillborn }: RunEnd): Promise<Finished> {
+  failpoint('run.ending')
   await doors.close('the run is over')
   const [, words] = await Promise.all([
     approvals.close(AbortSignal.timeout(LAST_EDITS_MS)),
     sources.close(AbortSignal.timeout(GIVE_BACK_MS)),
   ])
+  failpoint('run.before-close')
   const sealed = await log.seal({ reason }).catch(async (error: unknown) => {
     // What is there, and why it ends, may still arrive where it is safe.
     await Promise.allSettled(sinks.map(sink => log.shipped(sink, AbortSignal.timeout(LAST_LINES_MS))))
@@ -46,6 +49,7 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
   const names = sealed.files.map(({ name }) => name)
   const { shipped, warnings } = await shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(isStillborn ? LAST_LINES_MS : SHIP_MS))
   log.stopShipping()
+  failpoint('run.shipped')
   const page = shipped.find(({ url }) => url !== null)
   const summary = summarizeStory(log.story, {
     artifactUrl: page?.url ?? null,

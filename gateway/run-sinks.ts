@@ -7,6 +7,7 @@ import type { KeyParts } from './adapter/s3/s3-credentials.ts'
 import { openS3Sink } from './adapter/s3/s3-sink.ts'
 import type { LaunchRequest } from './control/protocol.ts'
 import { SallyportError } from './core/errors.ts'
+import { failpoint } from './core/failpoint.ts'
 import type { Run } from './core/identity.ts'
 import { Secret } from './core/secret.ts'
 import type { Shipped, Sink } from './core/sink.ts'
@@ -63,7 +64,10 @@ export async function shipTo(
   const settled = await Promise.allSettled(
     sinks.map(async sink => {
       await log.shipped(sink, signal)
-      return sink.ship(dir, files, signal)
+      failpoint('ship.before-files')
+      const shipped = await sink.ship(dir, files, signal)
+      failpoint('ship.between-sinks')
+      return shipped
     }),
   )
   return {

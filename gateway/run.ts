@@ -13,6 +13,7 @@ import type { Clock } from './core/clock.ts'
 import type { Connection } from './core/connection.ts'
 import type { CredentialContext } from './core/credential.ts'
 import { SallyportError } from './core/errors.ts'
+import { failpoint } from './core/failpoint.ts'
 import type { Identity, Run } from './core/identity.ts'
 import { Doors } from './doors.ts'
 import { engineFor } from './engines.ts'
@@ -64,8 +65,11 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const end = (reason: string, isStillborn = false): Promise<Finished> =>
     finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, isStillborn })
   try {
+    failpoint('run.before-open')
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
+    failpoint('run.opened')
     await shipFirstLines(log, sinks, signal)
+    failpoint('run.first-lines-arrived')
     const connections = names.map(name => connectionOf(runPolicy, name))
     const certificate = makeRunCertificate(clock.now())
     const sshKeys = new Map(connections.filter(({ protocol }) => protocol === 'ssh').map(({ name }) => [name, createSshRunKeys()]))

@@ -58,6 +58,20 @@ export interface SshCommand extends CommandBase {
   readonly paths: readonly string[]
 }
 
+/** What a request can do beside what its verb says: a way into a pod or node, or a way to more rights. */
+export const kubernetesPowers = [
+  'exec',
+  'attach',
+  'portforward',
+  'proxy',
+  'ephemeralcontainers',
+  'token',
+  'approve',
+  'bind',
+  'escalate',
+] as const
+export type KubernetesPower = (typeof kubernetesPowers)[number]
+
 export interface KubernetesCommand extends CommandBase {
   readonly protocol: 'kubernetes'
   /** `resource[.group][/subresource]`. */
@@ -65,7 +79,11 @@ export interface KubernetesCommand extends CommandBase {
   readonly namespace: string
   readonly name: string
   readonly dryRun: boolean
+  /** exec: the words as they were sent. */
   readonly argv: readonly string[]
+  /** exec: every program that would run with its arguments, after shells and wrappers are taken off. */
+  readonly argvs: readonly (readonly string[])[]
+  readonly powers: readonly KubernetesPower[]
 }
 
 export type Command = SqlCommand | SshCommand | KubernetesCommand

@@ -90,6 +90,8 @@ export interface FileEvent {
   readonly operation: string
   readonly bytes: number
   readonly digest: string | null
+  /** Bytes of a terminal that its recording no longer took; left out when it has them all. */
+  readonly omitted?: number
 }
 export interface ErrorEvent {
   readonly kind: 'error'

@@ -17,6 +17,8 @@ export interface Policy {
    * Left out = true.
    */
   looksAtText?(connection: Connection): boolean
+  /** True when every command is allowed, understood or not: then nothing hangs on how one is understood. Left out = false. */
+  allowsEverything?(identity: Identity, connection: Connection, run: Run): boolean
 }
 
 /** Makes the masker of one session; mask/ implements it from the policy's `masks:`. */

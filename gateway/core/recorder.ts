@@ -1,5 +1,6 @@
-// What the rooms know of the recording: two verbs. record/ implements it.
+// What the rooms know of the recording: two verbs, and terminals. record/ implements it.
 import type { EventBody } from './events.ts'
+import type { TerminalRecording, TerminalSize } from './terminal.ts'
 
 export interface Recorder {
   /**
@@ -16,6 +17,13 @@ export interface Recorder {
    */
   append(session: string | null, event: EventBody): boolean
   drained(): Promise<void>
+  /**
+   * Starts the recording of a terminal: a file of its own, and in the log when it began and, with its digest, when it ended.
+   *
+   * @param title for people, e.g. `web: command 3`.
+   * @throws {SallyportError} RECORDING_FAILED: the terminal must not open.
+   */
+  openTerminal(session: string, command: number, size: TerminalSize, title: string): TerminalRecording
   /** The next number of a command in this run, from 1. */
   nextCommand(): number
   /** True after a failure: nothing may be forwarded any more. */

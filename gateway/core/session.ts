@@ -6,6 +6,7 @@ import type { Lease } from './credential.ts'
 import type { EventBody } from './events.ts'
 import type { Masker } from './masker.ts'
 import type { Permit } from './permit.ts'
+import type { TerminalRecording, TerminalSize } from './terminal.ts'
 
 /** What the client is told while a command waits: at once, and every 30 s. */
 export interface Hold {
@@ -53,6 +54,8 @@ export interface Session {
   readonly masker: Masker
   /** Result rows kept per statement. */
   readonly keptRows: number
+  /** The policy allows whatever comes: an engine need not wait to understand a command better. Left out = false. */
+  readonly allowsEverything?: boolean
   /**
    * Judges one message of one or more commands; the strictest decision holds for all. Records it before it answers.
    * Synchronous unless a person is asked.
@@ -63,6 +66,11 @@ export interface Session {
   /** Queues an event about what the target answered; false = await `drained` before reading on. */
   append(event: EventBody): boolean
   drained(): Promise<void>
+  /**
+   * Starts the recording of a terminal that this command opened; ended by its `close`, at the latest by `checkOut`.
+   * @throws {SallyportError} RECORDING_FAILED: the terminal must not open.
+   */
+  openTerminal(command: number, size: TerminalSize): TerminalRecording
   /** The credential for the target. One lease may serve many sessions. */
   borrow(signal: AbortSignal): Promise<Lease>
   /** Records the end. Idempotent. */

@@ -14,7 +14,11 @@ import { presetRules } from './presets.ts'
 import { ruleMatcher, speaks } from './rule-match.ts'
 import type { RuleMatcher } from './rule-match.ts'
 
-type Judge = (command: Command) => Decision
+interface Judge {
+  readonly decide: (command: Command) => Decision
+  /** No command is asked about or denied. */
+  readonly isOpen: boolean
+}
 
 /**
  * Makes the policy that decides.
@@ -47,7 +51,8 @@ export function compilePolicy(file: PolicyFile, readAuthority?: (path: string) =
     digest: file.digest,
     connections,
     opens: identity => [...connections.values()].filter(connection => mayOpen(identity, connection)).map(connection => connection.name),
-    decide: (identity, connection, command, run) => judgeOf(identity, connection.name, run)(command),
+    decide: (identity, connection, command, run) => judgeOf(identity, connection.name, run).decide(command),
+    allowsEverything: (identity, connection, run) => judgeOf(identity, connection.name, run).isOpen,
     looksAtText: connection => looking.has(connection.name) || !connections.has(connection.name),
   }
 }
@@ -122,7 +127,7 @@ function mayOpen(identity: Identity, connection: Connection): boolean {
 
 function shut(name: string): Judge {
   const decision: Decision = { outcome: 'deny', rule: 'groups', because: `this identity is in no group that may open ${name}` }
-  return () => decision
+  return { decide: () => decision, isOpen: false }
 }
 
 /** True when a rule holds for the identity, whatever the command. */
@@ -148,7 +153,8 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
   })
   const fallback = defaultDecision(entry)
   const notUnderstood = decisionOf('deny', 'default', 'it was not understood', null)
-  return command => {
+  const isOpen = steps.every(({ rule }) => rule.outcome === 'allow') && steps.some(step => step.when === null && takesEverything(step.rule))
+  const decide = (command: Command): Decision => {
     const bits = effectBits(command)
     let scope: Scope | null = null
     for (const step of steps) {
@@ -159,6 +165,11 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
     }
     return fallback.outcome === 'allow' && !isUnderstood(command) ? notUnderstood : fallback
   }
+  return { decide, isOpen }
+}
+
+function takesEverything(rule: Rule): boolean {
+  return rule.sql === null && rule.ssh === null && rule.kubernetes === null
 }
 
 function defaultDecision(entry: ConnectionEntry): Decision {

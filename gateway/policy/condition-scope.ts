@@ -18,7 +18,7 @@ const everyCommand = ['protocol', 'verb', 'resources', 'text', 'certainty', 'dou
 const commandFields: Readonly<Record<Protocol, readonly string[]>> = {
   postgres: ['effects', 'unfiltered', 'values'],
   ssh: ['request', 'programs', 'argvs', 'operation', 'paths'],
-  kubernetes: ['resource', 'namespace', 'name', 'dryRun', 'argv'],
+  kubernetes: ['resource', 'namespace', 'name', 'dryRun', 'argv', 'argvs', 'powers'],
 }
 const identityFields = ['issuer', 'iss', 'subject', 'groups']
 const connectionFields = ['name', 'protocol', 'host', 'port', 'user', 'database', 'groups']

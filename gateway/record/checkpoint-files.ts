@@ -6,6 +6,7 @@ import { LogFile, replaceFile } from './log-file.ts'
 import type { Disk } from './log-file.ts'
 import type { MerkleTree } from './merkle-tree.ts'
 import type { NoteSigner } from './signed-note.ts'
+import { failpoint } from '../core/failpoint.ts'
 
 export class CheckpointFiles {
   readonly #disk: Disk
@@ -35,13 +36,16 @@ export class CheckpointFiles {
   /** Signs the tree as it is; nothing to do when the newest checkpoint has it already. */
   sign(tree: MerkleTree, isSynced: boolean): void {
     if (tree.size === this.#size && this.#note !== null) return
+    failpoint('checkpoint.before')
     const note = signCheckpoint({ origin: this.#signer.name, size: tree.size, root: tree.root() }, this.#signer)
     if (this.#note !== null) {
       const earlier = Buffer.from(this.#note, 'utf8')
       this.#earlier.append(earlier, 0, earlier.length)
     }
+    failpoint('checkpoint.between-files')
     replaceFile(this.#disk, this.#newest, note, isSynced)
     if (isSynced) this.#earlier.sync()
+    failpoint('checkpoint.signed')
     this.#note = note
     this.#size = tree.size
   }

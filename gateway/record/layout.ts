@@ -7,6 +7,8 @@ export const CHECKPOINT_FILE = 'checkpoint'
 export const CHECKPOINTS_FILE = 'checkpoints'
 export const STATEMENT_FILE = 'statement.dsse.json'
 export const REPLAY_FILE = 'replay.html'
+/** Terminals: a file for each. */
+export const SESSIONS_FOLDER = 'sessions'
 /** The key of sealed lines, for the auditors. */
 export const KEYS_FILE = 'keys.age'
 /** What is added to the name of a file that only auditors can read. */
@@ -33,7 +35,7 @@ export function recordingFiles(disk: Pick<Disk, 'readdirSync'>, dir: string): re
     disk
       .readdirSync(path.join(dir, below), { withFileTypes: true })
       .flatMap(entry =>
-        entry.isFile() ? [below + entry.name] : entry.isDirectory() && below + entry.name === 'sessions' ? names('sessions/') : [],
+        entry.isFile() ? [below + entry.name] : entry.isDirectory() && below + entry.name === SESSIONS_FOLDER ? names(`${SESSIONS_FOLDER}/`) : [],
       )
   return names('').filter(isRecordingFile).toSorted()
 }

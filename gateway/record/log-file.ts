@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
 import { RESERVE_FILE } from './layout.ts'
+import { failpoint } from '../core/failpoint.ts'
 
 /** The calls of node:fs that a log needs; a test replaces them to let the disk fail. */
 export type Disk = Pick<
@@ -43,7 +44,10 @@ export class LogFile {
 
   /** Appends with one write. A write that is short is a failure; what it left is cut off by `cutBack`. */
   append(bytes: Buffer, offset: number, length: number): void {
+    failpoint('log.before-write')
+    failpoint('log.mid-line', () => this.#disk.writeSync(this.#fd, bytes, offset, length >> 1))
     const written = this.#disk.writeSync(this.#fd, bytes, offset, length)
+    failpoint('log.written')
     if (written !== length) throw new Error(`short write: ${written} of ${length} bytes`)
     this.#size += length
     this.#digest.update(bytes.subarray(offset, offset + length))
@@ -59,7 +63,9 @@ export class LogFile {
   }
 
   sync(): void {
+    failpoint('log.before-sync')
     this.#disk.fdatasyncSync(this.#fd)
+    failpoint('log.synced')
   }
 
   close(): void {
@@ -101,6 +107,7 @@ export function replaceFile(disk: Disk, file: string, content: string | Buffer, 
   } finally {
     disk.closeSync(fd)
   }
+  failpoint('file.before-rename')
   disk.renameSync(draft, file)
 }
 

@@ -4,8 +4,10 @@ import path from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
 import type { EventBody, EventKind, RunCounts, RunOpen } from '../core/events.ts'
+import { failpoint } from '../core/failpoint.ts'
 import type { Recorder } from '../core/recorder.ts'
 import type { Sink } from '../core/sink.ts'
+import type { TerminalRecording, TerminalSize } from '../core/terminal.ts'
 import { encryptAge } from './age/age-file.ts'
 import type { AgeKey } from './age/age-keys.ts'
 import { boundedJson } from './bounded-event.ts'
@@ -25,8 +27,11 @@ import { sealFiles } from './seal.ts'
 import type { SealedFile } from './seal.ts'
 import { createSigner } from './signed-note.ts'
 import type { NoteSigner } from './signed-note.ts'
+import { terminalLimits } from './terminal-file.ts'
+import type { TerminalLimits } from './terminal-file.ts'
+import { Terminals } from './terminals.ts'
 
-export interface RunLogLimits {
+export interface RunLogLimits extends TerminalLimits {
   /** Characters of JSON of one event; what is longer is cut, and says so. */
   readonly maxEventChars: number
   /** Bytes of appended lines that may wait; more and `append` returns false. */
@@ -41,6 +46,7 @@ export interface RunLogLimits {
 }
 
 const runLogLimits: RunLogLimits = {
+  ...terminalLimits,
   maxEventChars: 1024 * 1024,
   maxQueuedBytes: 256 * 1024,
   flushMs: 50,
@@ -109,6 +115,7 @@ export class RunLog implements Recorder {
   readonly #tree = new MerkleTree()
   readonly #story = new RunStory()
   readonly #shipper: SegmentShipper
+  readonly #terminals: Terminals
   readonly #ended = new AbortController()
   #opening: RunOpen | null = null
   #commands = 0
@@ -147,6 +154,7 @@ export class RunLog implements Recorder {
       })
       this.#reserve = new Reserve(this.#disk, options.dir, this.#limits.reserveBytes)
       this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer)
+      this.#terminals = this.#openTerminals()
     } catch (cause) {
       throw new SallyportError('RECORDING_FAILED', `cannot start a recording in ${options.dir}`, { why: whyOf(cause), cause })
     }
@@ -197,15 +205,52 @@ export class RunLog implements Recorder {
   }
 
   append(session: string | null, event: EventBody): boolean {
+    this.#guard(() => this.#put(session, event))
+    return this.#queued()
+  }
+
+  openTerminal(session: string, command: number, size: TerminalSize, title: string): TerminalRecording {
+    return this.#terminals.open(session, command, size, title)
+  }
+
+  #openTerminals(): Terminals {
+    const log = this
+    return new Terminals({
+      disk: this.#disk,
+      dir: this.dir,
+      recipients: this.#seal?.recipients ?? null,
+      clock: this.#clock,
+      limits: this.#limits,
+      host: {
+        guard: work => this.#guard(work),
+        get hasFailed() {
+          return log.hasFailed
+        },
+        queued: () => this.#queued(),
+        commit: (session, event) => this.commit(session, [event], 'written'),
+      },
+    })
+  }
+
+  /** Does something that needs the disk, and fails with it. */
+  #guard<T>(work: () => T): T {
     this.#refuse()
     try {
-      this.#put(session, event)
-      // A caller that does not heed `false` is slowed down by the disk itself.
-      if (this.#pending.length > 4 * this.#limits.maxQueuedBytes) this.#flush()
+      return work()
     } catch (cause) {
       throw this.#fail(cause)
     }
-    const isFull = this.#pending.length > this.#limits.maxQueuedBytes
+  }
+
+  get #queuedBytes(): number {
+    return this.#pending.length + this.#terminals.pendingBytes
+  }
+
+  /** Sees to it that what waits is written in time; false = there is no room for more. */
+  #queued(): boolean {
+    // A caller that does not heed `false` is slowed down by the disk itself.
+    if (this.#queuedBytes > 4 * this.#limits.maxQueuedBytes) this.#guard(() => this.#flush())
+    const isFull = this.#queuedBytes > this.#limits.maxQueuedBytes
     if (!this.#isFlushDue) void this.#flushInTime(isFull ? 0 : this.#limits.flushMs)
     else if (isFull) setImmediate(() => this.#flushNow())
     return !isFull
@@ -213,7 +258,7 @@ export class RunLog implements Recorder {
 
   drained(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure)
-    if (this.#pending.length <= this.#limits.maxQueuedBytes) return Promise.resolve()
+    if (this.#queuedBytes <= this.#limits.maxQueuedBytes) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
@@ -240,12 +285,15 @@ export class RunLog implements Recorder {
   }
 
   async #close({ reason }: SealOptions): Promise<Sealed> {
+    // Before the log takes no more events: each says in it how it ended.
+    this.#terminals.close()
     this.#ended.abort()
     this.#refuseFailed()
     try {
       const { counts } = this
       this.#put(null, { kind: 'run.close', reason, counts })
       this.#flush()
+      failpoint('run.close-written')
       this.#file.sync()
       this.#checkpoints.sign(this.#tree, true)
       this.#reserve.release()
@@ -259,7 +307,7 @@ export class RunLog implements Recorder {
         this.dir,
         { origin, key, lines, root, closed, counts, policy, identity, run },
         this.#signer,
-        new Map([[EVENTS_FILE, this.#file.sha256]]),
+        new Map([[EVENTS_FILE, this.#file.sha256], ...this.#terminals.digests]),
       )
       this.#file.close()
       this.#checkpoints.close()
@@ -304,10 +352,12 @@ export class RunLog implements Recorder {
 
   /** One write for all pending lines; only then do they belong to the tree. */
   #flush(): void {
-    if (this.#pending.count === 0) return
-    this.#file.append(this.#pending.bytes, 1, this.#pending.length)
-    for (const leaf of this.#pending.take()) this.#tree.append(leaf)
-    this.#shipper.wrote(this.#tree.size, this.#file.size)
+    this.#terminals.flush()
+    if (this.#pending.count > 0) {
+      this.#file.append(this.#pending.bytes, 1, this.#pending.length)
+      for (const leaf of this.#pending.take()) this.#tree.append(leaf)
+      this.#shipper.wrote(this.#tree.size, this.#file.size)
+    }
     for (const { resolve } of this.#waiting.splice(0)) resolve()
   }
 
@@ -386,6 +436,7 @@ export class RunLog implements Recorder {
     for (const { reject } of this.#waiting.splice(0)) reject(failure)
     try {
       this.#reserve.release()
+      this.#terminals.abandon()
       this.#file.cutBack()
       this.#put(null, { kind: 'error', command: null, code: failure.code, message: `${failure.message}: ${whyOf(cause)}` })
       this.#flush()

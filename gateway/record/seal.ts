@@ -9,6 +9,7 @@ import type { Disk } from './log-file.ts'
 import type { NoteSigner } from './signed-note.ts'
 import { sealStatement } from './statement.ts'
 import type { RecordingPredicate } from './statement.ts'
+import { failpoint } from '../core/failpoint.ts'
 
 export interface SealedFile {
   readonly name: string
@@ -26,12 +27,15 @@ export async function sealFiles(
   signer: NoteSigner,
   known: ReadonlyMap<string, string>,
 ): Promise<readonly SealedFile[]> {
+  failpoint('seal.before-digests')
   const names = recordingFiles(disk, dir)
   const files: SealedFile[] = []
   for (const name of names) files.push({ name, sha256: known.get(name) ?? (await digestOf(path.join(dir, name))) })
   const subject = files.map(({ name, sha256 }) => ({ name, digest: { sha256 } }))
+  failpoint('seal.before-statement')
   replaceFile(disk, path.join(dir, STATEMENT_FILE), sealStatement(subject, predicate, signer), true)
   syncFolder(disk, dir)
+  failpoint('seal.done')
   return [...files, { name: STATEMENT_FILE, sha256: await digestOf(path.join(dir, STATEMENT_FILE)) }]
 }
 

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
 import type { Segment, Sink } from '../core/sink.ts'
 
 export interface ShipperLimits {
@@ -180,7 +181,9 @@ export class SegmentShipper {
     let pauseMs = this.#limits.firstPauseMs
     for (let piece = road.waiting[0]; piece !== undefined && !this.#closed.signal.aborted; piece = road.waiting[0]) {
       try {
+        failpoint('ship.before-segment')
         await road.sink.shipSegment?.(await this.#read(piece), this.#closed.signal)
+        failpoint('ship.segment-arrived')
         road.waiting.shift()
         road.waitingBytes -= piece.length
         road.failure = null

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { ChannelTrouble, type Answer, type ApprovalChannel, type Thread } from '../core/approval-channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { SallyportError } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
 import { readAnswerLine, type AnswerLine } from './answer-line.ts'
 import type { AnswerReason } from './answer-reason.ts'
 import type { HeldRequest } from './held-request.ts'
@@ -81,7 +82,9 @@ export class ApprovalRound {
   async #read(signal: AbortSignal): Promise<void> {
     const from = this.#since ?? earliest([...this.#held.values()])
     if (from === null) return
+    failpoint('approval.before-read')
     const answers = await this.#channel.answersSince(from, signal)
+    failpoint('approval.read')
     for (const answer of answers) {
       if (this.#queue.length >= MAX_QUEUED) return
       if (this.#since === null || answer.at > this.#since) this.#since = answer.at

@@ -5,11 +5,13 @@ import type { Clock } from '../core/clock.ts'
 import type { Connection } from '../core/connection.ts'
 import { SallyportError } from '../core/errors.ts'
 import type { EventBody } from '../core/events.ts'
+import { failpoint } from '../core/failpoint.ts'
 import type { Identity, Run } from '../core/identity.ts'
 import type { Masker } from '../core/masker.ts'
 import type { Policy } from '../core/policy.ts'
 import type { Recorder } from '../core/recorder.ts'
 import type { FrontDesk, Session } from '../core/session.ts'
+import type { TerminalRecording } from '../core/terminal.ts'
 import { Gate } from './gate.ts'
 import type { LeaseDesk } from './lease-desk.ts'
 import { TicketCheck } from './ticket.ts'
@@ -55,6 +57,7 @@ export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
           fix: 'close sessions, or use a smaller pool',
         })
       }
+      failpoint('session.before-open')
       const id = newSessionId()
       recorder.commit(
         id,
@@ -69,6 +72,7 @@ export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
         ],
         'written',
       )
+      failpoint('session.opened')
       open += 1
       return openSession(id, () => (open -= 1))
     },
@@ -76,14 +80,17 @@ export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
 
   function openSession(id: string, leave: () => void): Session {
     const gate = new Gate({ ...parts, session: id })
+    const { policy, identity, run } = parts
     const openedAtMs = clock.monotonicMs()
     let commands = 0
     let isOut = false
+    const terminals: TerminalRecording[] = []
     return {
       id,
       connection,
       masker: parts.masker,
       keptRows: parts.keptRows,
+      allowsEverything: policy.allowsEverything?.(identity, connection, run) ?? false,
       admit(wanted, options) {
         commands += wanted.length
         return gate.admit(wanted, options)
@@ -93,15 +100,22 @@ export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
         return recorder.append(id, event)
       },
       drained: () => recorder.drained(),
+      openTerminal(command, size) {
+        const terminal = recorder.openTerminal(id, command, size, `${connection.name}: command ${command}`)
+        terminals.push(terminal)
+        return terminal
+      },
       borrow: signal => parts.leases.borrow(connection, signal),
       checkOut(reason) {
         if (isOut) return
         isOut = true
         leave()
         gate.close()
+        failpoint('session.before-close')
         const durationMs = Math.round(clock.monotonicMs() - openedAtMs)
         try {
           recorder.commit(id, [{ kind: 'session.close', reason, commands, durationMs }], 'written')
+          failpoint('session.closed')
         } catch (error) {
           // The recorder itself has failed: its state says so to everybody, and there is no session left to end.
           if (!(error instanceof SallyportError) || error.code !== 'RECORDING_FAILED') throw error

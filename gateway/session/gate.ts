@@ -7,6 +7,7 @@ import type { Connection } from '../core/connection.ts'
 import type { Decision, Verdict } from '../core/decision.ts'
 import { Refusal, SallyportError } from '../core/errors.ts'
 import type { EventBody } from '../core/events.ts'
+import { failpoint } from '../core/failpoint.ts'
 import type { Identity, Run } from '../core/identity.ts'
 import type { Masker } from '../core/masker.ts'
 import { Permit } from '../core/permit.ts'
@@ -78,7 +79,9 @@ export class Gate {
     const chosen = judged[strictest]
     const number = numbers[strictest]
     if (chosen === undefined || number === undefined) throw new SallyportError('INTERNAL', 'a message without a command cannot be judged')
+    failpoint('command.judged')
     recorder.commit(session, events, chosen.decision.outcome === 'allow' ? 'written' : 'synced')
+    failpoint('command.recorded')
     switch (chosen.decision.outcome) {
       case 'allow':
         return { permit: Permit.mint(commands), numbers }
@@ -166,6 +169,7 @@ export class Gate {
       const waiting = AbortSignal.any([options.signal, failed.signal])
       const evidence = options.evidence === undefined ? null : await options.evidence(waiting)
       const notes = [...options.notes, ...(evidence?.notes ?? [])]
+      failpoint('approval.asked')
       const verdict = await approvals.ask(
         {
           session,
@@ -190,6 +194,7 @@ export class Gate {
             hold = posted
             digest = postedDigest
             recordAsk()
+            failpoint('approval.posted')
             call.posted(posted)
           },
           onRefused: answer => this.#recordRefused(number, answer),
@@ -233,12 +238,15 @@ export class Gate {
         final = { outcome: 'superseded', at: now, reason: 'digest_mismatch: the command changed after it was shown' }
       }
     }
+    failpoint('approval.before-release')
     this.#commit([answerEvent(number, code, final)])
+    failpoint('approval.recorded')
     if (final.outcome !== 'approved') {
       if (verdict.outcome === 'approved') this.#parts.approvals.report(code, `not run: ${final.reason}`)
       throw verdictRefusal(final, rule, code)
     }
     this.#released.set(number, code)
+    failpoint('approval.released')
     return { permit: Permit.mint(commands), numbers }
   }
 

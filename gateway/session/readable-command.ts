@@ -39,7 +39,8 @@ export function readableCommand(command: Command, masker: Masker): Readable {
     }
     case 'kubernetes': {
       const argv = command.argv.map(mask)
-      return hidden === 0 ? { command, hidden } : { command: { ...command, text, doubt, resources, argv }, hidden }
+      const argvs = command.argvs.map(words => words.map(mask))
+      return hidden === 0 ? { command, hidden } : { command: { ...command, text, doubt, resources, argv, argvs }, hidden }
     }
   }
 }

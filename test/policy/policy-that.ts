@@ -138,6 +138,8 @@ export function kubernetes(rest: Partial<KubernetesCommand> = {}): KubernetesCom
     name: 'web-0',
     dryRun: false,
     argv: [],
+    argvs: rest.argv === undefined ? [] : [rest.argv],
+    powers: [],
     ...rest,
   }
 }

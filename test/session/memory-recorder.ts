@@ -2,6 +2,7 @@
 import { SallyportError } from '../../gateway/core/errors.ts'
 import type { EventBody, EventKind } from '../../gateway/core/events.ts'
 import type { Recorder } from '../../gateway/core/recorder.ts'
+import type { TerminalRecording, TerminalSize } from '../../gateway/core/terminal.ts'
 
 export interface Kept {
   readonly session: string | null
@@ -9,8 +10,21 @@ export interface Kept {
   readonly durability: 'written' | 'synced' | 'queued'
 }
 
+/** What was recorded of one terminal. */
+export interface KeptTerminal {
+  readonly session: string
+  readonly command: number
+  readonly size: TerminalSize
+  readonly title: string
+  output: string
+  input: string
+  readonly sizes: TerminalSize[]
+  isClosed: boolean
+}
+
 export class MemoryRecorder implements Recorder {
   readonly kept: Kept[] = []
+  readonly terminals: KeptTerminal[] = []
   readonly #waiting: { readonly matches: (event: EventBody) => boolean; readonly resolve: (event: EventBody) => void }[] = []
   #commands = 0
   #failsAt: ((event: EventBody) => boolean) | null = null
@@ -34,6 +48,29 @@ export class MemoryRecorder implements Recorder {
 
   drained(): Promise<void> {
     return Promise.resolve()
+  }
+
+  openTerminal(session: string, command: number, size: TerminalSize, title: string): TerminalRecording {
+    const terminal: KeptTerminal = { session, command, size, title, output: '', input: '', sizes: [], isClosed: false }
+    const refuse = (): void => {
+      if (this.hasFailed) throw new SallyportError('RECORDING_FAILED', 'the recording cannot be written')
+    }
+    refuse()
+    this.terminals.push(terminal)
+    return {
+      output(bytes) {
+        refuse()
+        terminal.output += bytes.toString('latin1')
+        return true
+      },
+      input(bytes) {
+        refuse()
+        terminal.input += bytes.toString('latin1')
+        return true
+      },
+      resize: (columns, rows) => void terminal.sizes.push({ columns, rows }),
+      close: () => void (terminal.isClosed = true),
+    }
   }
 
   nextCommand(): number {

@@ -1,13 +1,14 @@
 // Ships recordings into a folder (`file:///var/audit`): one sub-folder a run, complete or not there at all.
 // While the run goes on, its lines are gathered beside it in `RUN.incomplete`.
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, writeSync } from 'node:fs'
 import { link, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { SallyportError } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import type { Segment, Shipped, Sink } from '../../core/sink.ts'
 
 const EVENTS = 'events.jsonl'
@@ -48,11 +49,13 @@ async function gather(gathered: string, { offset, bytes, checkpoint, keys }: Seg
     try {
       if ((await handle.stat()).size < offset)
         throw new SallyportError('RECORDING_FAILED', `${gathered} lost lines that were written there`)
+      failpoint('folder.mid-segment', () => writeSync(handle.fd, bytes, 0, bytes.length >> 1, offset))
       await handle.write(bytes, 0, bytes.length, offset)
       await handle.datasync()
     } finally {
       await handle.close()
     }
+    failpoint('folder.before-checkpoint')
     await putFile(path.join(gathered, 'checkpoint'), Buffer.from(checkpoint, 'utf8'))
   } catch (cause) {
     throw cause instanceof SallyportError ? cause : failed(gathered, cause)
@@ -75,6 +78,7 @@ async function ship({ root, run, gathered }: Place, dir: string, files: readonly
       await copyFile(path.join(dir, file), path.join(draft, file), signal)
     }
     await syncFolder(draft)
+    failpoint('folder.before-place')
     await putInPlace(draft, target, files)
     await syncFolder(root)
     await rm(gathered, { recursive: true, force: true })

@@ -6,6 +6,7 @@ import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { SallyportError } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import type { Http } from '../../core/http.ts'
 import type { Segment, Shipped, Sink } from '../../core/sink.ts'
 import type { S3Address } from './s3-address.ts'
@@ -56,6 +57,7 @@ class Bucket {
     if (keys !== null) await this.#put(`files/${hash('sha256', keys, 'hex')}/keys.age`, keys, signal)
     const lines = `events/${spelled(from)}-${spelled(to)}`
     await this.#put(`${lines}.${sha256}.jsonl`, bytes, signal)
+    failpoint('bucket.mid-segment')
     const note = Buffer.from(checkpoint, 'utf8')
     await this.#put(`${lines}.${hash('sha256', note, 'hex')}.checkpoint`, note, signal)
     if (offset === this.#sentBytes) this.#sentBytes += bytes.length

@@ -1,5 +1,6 @@
 // The client's stream, message by message and in order: one that must wait holds back those behind it, within a bound.
 import { SallyportError } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import { writeParameterStatus } from '../../wire/postgres/backend-writer.ts'
 import { Framer } from '../../wire/postgres/framer.ts'
 import type { FrameSink } from '../../wire/postgres/framer.ts'
@@ -58,7 +59,13 @@ export class ClientStream implements FrameSink {
 
   /** Sends what was admitted. */
   send(): void {
-    this.outbox.flush(bytes => this.#conversation.target.socket.write(bytes))
+    const { socket } = this.#conversation.target
+    this.outbox.flush(bytes => {
+      failpoint('target.before-forward')
+      failpoint('target.mid-message', () => socket.write(bytes.subarray(0, bytes.length >> 1)))
+      socket.write(bytes)
+      failpoint('target.forwarded')
+    })
   }
 
   /** Nothing more is read. */

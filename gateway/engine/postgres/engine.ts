@@ -9,6 +9,7 @@ import { StatementCache } from '../../command/sql/statement-cache.ts'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import type { Engine, FrontDesk, Session } from '../../core/session.ts'
 import { writeBackendKey, writeError, writeParameterStatus, writeReady } from '../../wire/postgres/backend-writer.ts'
 import { serverEndPoint } from '../../wire/postgres/server-end-point.ts'
@@ -81,6 +82,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
           where.current.end()
           return
         }
+        failpoint('client.let-in')
         await parser
         await serveClient(arrival, desk, signal)
       } catch (error) {
@@ -124,6 +126,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     const lease = await session.borrow(withTimeout(signal, CATALOG_TIMEOUT_MS))
     const request = targetRequest(connection, lease, arrival.startup)
     const target = await openTarget({ ...request, signal: withTimeout(signal, options.targetTimeoutMs ?? TARGET_TIMEOUT_MS) })
+    failpoint('target.logged-in')
     const known = knownCatalog(connection.name, target.user)
     const renewCatalog = (): Promise<Catalog> =>
       known.renew(work => withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, work))

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { Catalog } from '../../command/sql/catalog.ts'
 import { SallyportError } from '../../core/errors.ts'
+import { failpoint } from '../../core/failpoint.ts'
 import type { Session } from '../../core/session.ts'
 import { writeError } from '../../wire/postgres/backend-writer.ts'
 import { terminateMessage, writeQuery } from '../../wire/postgres/frontend-writer.ts'
@@ -69,7 +70,11 @@ export class Relay {
       isSkipping: false,
       onDrained: null,
       toClient: bytes => {
-        if (!client.destroyed && !client.writableEnded) client.write(bytes)
+        if (client.destroyed || client.writableEnded) return
+        failpoint('client.before-answer')
+        failpoint('client.mid-message', () => client.write(bytes.subarray(0, bytes.length >> 1)))
+        client.write(bytes)
+        failpoint('client.answered')
       },
       noteFatal: () => {
         this.#toldFatal = true

@@ -20,6 +20,7 @@ import { ByteSink } from './byte-sink.ts'
 import { Outbox } from './outbox.ts'
 import { MAX_KEPT_ROW_BYTES } from './statement-run.ts'
 import type { StatementRun } from './statement-run.ts'
+import { failpoint } from '../../core/failpoint.ts'
 
 /** A message that must be seen whole: a row with masked cells, an error, a description of columns. */
 const MAX_WHOLE_BYTES = 64 * 1024 * 1024
@@ -49,6 +50,7 @@ export class TargetSide implements FrameSink {
   /** Takes the next bytes of the target; true when their buffer may be used again. @throws {WireError} when they are not the protocol. */
   push(chunk: Buffer): boolean {
     const { client } = this.#conversation
+    failpoint('answer.arrived')
     this.#framer.push(chunk)
     if (this.#told.length > 0 && this.#framer.isAtBoundary) {
       for (const message of this.#told) this.#outbox.put(message)
@@ -191,6 +193,7 @@ export class TargetSide implements FrameSink {
         if (run.keepsRows && end - start <= MAX_KEPT_ROW_BYTES) run.keepRow(bytes, start, end)
         return true
       }
+      failpoint('answer.masked')
       if (run.keepsRows && out.length - from <= MAX_KEPT_ROW_BYTES) run.keepRow(out.bytes, from, out.length)
       this.#outbox.put(out.bytes, from, out.length)
       return false
