@@ -1,8 +1,4 @@
 // `sallyport policy explain`: what the policy says of one command for one token, and which rules said so. Asks no server.
-import { assumedCatalog } from '../gateway/command/sql/catalog.ts'
-import { loadSqlParser } from '../gateway/command/sql/parser.ts'
-import { readSql } from '../gateway/command/sql/read-sql.ts'
-import { readExec } from '../gateway/command/ssh/exec-command.ts'
 import type { Command } from '../gateway/core/command.ts'
 import type { Connection } from '../gateway/core/connection.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
@@ -13,12 +9,13 @@ import { explainDecision } from '../gateway/policy/explain-decision.ts'
 import type { Explanation, RuleFinding } from '../gateway/policy/explain-decision.ts'
 import { explainGroups, groupsOf, issuerFor } from '../gateway/policy/groups.ts'
 import type { GroupFinding } from '../gateway/policy/groups.ts'
-import type { ConnectionEntry, PolicyFile } from '../gateway/policy/policy-file.ts'
+import type { PolicyFile } from '../gateway/policy/policy-file.ts'
 import { approverWords, commandWords, decisionWords } from '../gateway/policy/words.ts'
 import { readText } from './find-config.ts'
 import type { Io } from './io.ts'
 import { connectionEntry, readPolicy } from './policy-check.ts'
 import { printError } from './print-error.ts'
+import { readCommands } from './read-command.ts'
 
 export interface PolicyExplainOptions {
   readonly config?: string | undefined
@@ -79,43 +76,6 @@ export function identityOf(file: PolicyFile, issuer: string, claims: Readonly<Re
     expiresAt: new Date(0),
     tokenDigest: '',
   }
-}
-
-/**
- * The commands of a text, as the gateway reads them when every relation is a plain table.
- *
- * @throws {SallyportError} USAGE when the connection's protocol is not read here, or the text holds no command.
- */
-export async function readCommands(entry: ConnectionEntry, text: string): Promise<readonly Command[]> {
-  const { name, protocol } = entry.connection
-  if (protocol === 'ssh') {
-    const reading = readExec(text)
-    switch (reading.kind) {
-      case 'commands':
-        return reading.commands
-      case 'refused':
-        throw new SallyportError('USAGE', `refused before any rule: ${reading.reason}`)
-      case 'sftp':
-        throw new SallyportError('USAGE', 'the file server is not judged as a program: each of its operations is')
-    }
-  }
-  if (protocol !== 'postgres') {
-    throw new SallyportError('USAGE', `commands for ${protocol} cannot be read here yet`, {
-      why: `only SQL and command lines are; ${name} speaks ${protocol}, and a guess would be worse than no answer`,
-    })
-  }
-  await loadSqlParser()
-  const statements = readSql(Buffer.from(text, 'utf8'), {
-    catalog: assumedCatalog,
-    searchPath: ['public'],
-    trustedFunctions: entry.trustedFunctions,
-    standardConformingStrings: true,
-    isUtf8: true,
-    prepared: new Map(),
-    cursors: new Map(),
-  })
-  if (statements.length === 0) throw new SallyportError('USAGE', 'the text holds no command')
-  return statements.map(statement => statement.command)
 }
 
 function readClaims(file: string): Readonly<Record<string, unknown>> {

@@ -7,8 +7,9 @@ import type { PolicyFile, PolicyTest } from '../gateway/policy/policy-file.ts'
 import { decisionWords } from '../gateway/policy/words.ts'
 import type { Io } from './io.ts'
 import { connectionEntry, readPolicy } from './policy-check.ts'
-import { identityOf, noRun, readCommands, strictest } from './policy-explain.ts'
+import { identityOf, noRun, strictest } from './policy-explain.ts'
 import { printError } from './print-error.ts'
+import { readCommands } from './read-command.ts'
 
 const formats = ['text', 'tap', 'junit', 'github'] as const
 type Format = (typeof formats)[number]

@@ -48,7 +48,7 @@ describe('sallyport policy test', () => {
     assert.equal((await runTests(passing, 'github')).stdout.includes('::error'), false)
   })
 
-  it('ends with 2 for a format it does not know, a bad policy, and a protocol it cannot read: never a guess', async () => {
+  it('ends with 2 for a format it does not know, a bad policy, and a text that holds no command: never a guess', async () => {
     assert.equal((await runTests(passing, 'xml')).status, 2)
     assert.equal((await runTests('tsts: []\n')).status, 2)
     const ssh = await runTests(
