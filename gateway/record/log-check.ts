@@ -7,6 +7,7 @@ import { isSealed, openLine } from './read-events.ts'
 import { isMembers, isStoredEvent, readMembers } from './stored-event.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { Tally } from './tally.ts'
+import { TerminalCheck } from './terminal-check.ts'
 
 export interface Suspicion {
   readonly line: number
@@ -16,6 +17,7 @@ export interface Suspicion {
 export class LogCheck {
   readonly #tree = new MerkleTree()
   readonly #tally = new Tally()
+  readonly terminals = new TerminalCheck()
   readonly #checkpoints: readonly Checkpoint[]
   readonly #open: LineOpener | null
   #next = 0
@@ -107,6 +109,7 @@ export class LogCheck {
     if (members['seq'] === number) this.#follow(number, members['prev'])
     if (members.kind === 'run.close') this.#closing = members
     else this.#tally.count(members)
+    this.terminals.add(number, members)
     if (number === 1 && members.kind === 'run.open' && isMembers(members)) this.#opening = members
   }
 

@@ -3,7 +3,7 @@ import { open, readdir, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
-import { EVENTS_FILE, isLeftover, STATEMENT_FILE } from './layout.ts'
+import { EVENTS_FILE, isLeftover, SESSIONS_FOLDER, STATEMENT_FILE } from './layout.ts'
 
 const NEWLINE = 10
 const STEP_BYTES = 64 * 1024
@@ -34,6 +34,7 @@ export async function recoverRunLog(dir: string): Promise<Recovery> {
         await log.truncate(bytes)
         await log.datasync()
       }
+      if (names.includes(SESSIONS_FOLDER)) await mendTerminals(path.join(dir, SESSIONS_FOLDER))
       for (const name of names) if (isLeftover(name)) await rm(path.join(dir, name))
       return { isSealed, tornBytes: size - bytes, bytes }
     } finally {
@@ -41,6 +42,21 @@ export async function recoverRunLog(dir: string): Promise<Recovery> {
     }
   } catch (cause) {
     throw new SallyportError('UNREADABLE', `cannot recover the recording in ${dir}`, { cause })
+  }
+}
+
+/** Sealed ones stay as they are: age knows where their last whole chunk ends. */
+async function mendTerminals(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    if (!name.endsWith('.cast')) continue
+    const cast = await open(path.join(dir, name), 'r+')
+    try {
+      const { size } = await cast.stat()
+      const bytes = await endOfLastLine(cast, size)
+      if (bytes < size) await cast.truncate(bytes)
+    } finally {
+      await cast.close()
+    }
   }
 }
 

@@ -9,6 +9,7 @@ import { castEvent, castHeader } from './cast.ts'
 import type { CastKind } from './cast.ts'
 import { LogFile } from './log-file.ts'
 import type { Disk } from './log-file.ts'
+import { PasswordPrompt } from './password-prompt.ts'
 
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const MAX_SIDE = 1000
@@ -47,6 +48,7 @@ export class TerminalFile {
   readonly #openedMs: number
   /** Characters may be cut anywhere by chunks; bytes that are none become U+FFFD. */
   readonly #decoders = { o: new StringDecoder('utf8'), i: new StringDecoder('utf8') }
+  readonly #prompt = new PasswordPrompt()
   readonly #kept = { output: 0, input: 0 }
   #pending: string[] = []
   #pendingBytes = 0
@@ -85,6 +87,11 @@ export class TerminalFile {
     return this.#file.sha256
   }
 
+  /** What the file says, given what it holds: the key to a sealed one is with whoever writes it. */
+  reopen(stored: Buffer): Buffer | null {
+    return this.#age === null ? stored : this.#age.reopen(stored)
+  }
+
   output(bytes: Buffer): Fate {
     return this.#keep('o', bytes)
   }
@@ -113,7 +120,7 @@ export class TerminalFile {
   /** Everything is on disk, for good. */
   end(): void {
     for (const kind of ['o', 'i'] as const) {
-      const rest = this.#decoders[kind].end()
+      const rest = this.#heed(kind, this.#decoders[kind].end())
       if (rest !== '') this.#queue(this.#line(kind, rest))
     }
     this.flush()
@@ -147,8 +154,8 @@ export class TerminalFile {
       this.#omittedBytes += bytes.length
       return 'omitted'
     }
-    const text = this.#decoders[kind].write(bytes)
-    // Nothing but the start of a character: it comes with the rest of it.
+    const text = this.#heed(kind, this.#decoders[kind].write(bytes))
+    // Nothing but the start of a character, which comes with the rest of it; or more of a password.
     if (text === '') return 'kept'
     const line = this.#line(kind, text)
     if (this.#kept[side] + line.length > max) {
@@ -160,6 +167,12 @@ export class TerminalFile {
     this.#kept[side] += line.length
     this.#queue(line)
     return 'kept'
+  }
+
+  #heed(kind: 'o' | 'i', text: string): string {
+    if (kind === 'i') return this.#prompt.typed(text)
+    this.#prompt.saw(text)
+    return text
   }
 
   #line(kind: CastKind, text: string): string {
@@ -178,7 +191,9 @@ export class TerminalFile {
 
 /** As a terminal can have it: clients send 0 for what they do not know. */
 function sizeOf({ columns, rows }: TerminalSize): TerminalSize {
-  const side = (wanted: number, otherwise: number): number =>
-    Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, MAX_SIDE) : otherwise
-  return { columns: side(columns, DEFAULT_SIZE.columns), rows: side(rows, DEFAULT_SIZE.rows) }
+  return { columns: sideOf(columns, DEFAULT_SIZE.columns), rows: sideOf(rows, DEFAULT_SIZE.rows) }
+}
+
+function sideOf(wanted: number, otherwise: number): number {
+  return Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, MAX_SIDE) : otherwise
 }

@@ -121,7 +121,7 @@ export class Terminals {
 
   /** Ends those that are still open. */
   close(): void {
-    for (const { close } of [...this.#open]) close()
+    for (const { close } of this.#open) close()
   }
 
   /** The log has failed. */

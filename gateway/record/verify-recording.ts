@@ -83,7 +83,7 @@ class Verification {
     const open = await this.#opener()
     const first = await this.#firstLine(open)
     const openingKey = textOf(first?.['key']) || null
-    const verifier = this.#chooseKey(openingKey, newest, statement, first !== null && isSealed(first))
+    const verifier = this.#chooseKey(openingKey, newest, statement, first)
     const checkpoints = verifier === null ? [] : await this.#openCheckpoints(newest, verifier)
     const log = new LogCheck(checkpoints, open)
     const tornBytes = await this.#readLog(log)
@@ -91,6 +91,7 @@ class Verification {
     if (verifier !== null && openingKey !== null && openingKey !== verifier.text)
       findings.tampered('run.open names another key than the one that signed', 1)
     if (verifier !== null) await this.#judgeStatement(statement, verifier, log)
+    if (log.sealedLines === 0) await log.terminals.judge(findings, this.#source, log.closing !== null, name => this.#digest(name))
     this.#judgePage(verifier)
     this.#sayLimits(verifier, log)
     const { checked, wrong, unchecked, verdict, line, words } = findings
@@ -114,13 +115,15 @@ class Verification {
   }
 
   /** The pinned key, else the one of `run.open`, else the one that the statement names: the first that opens the checkpoint. */
-  #chooseKey(openingKey: string | null, newest: string | null, statement: string | null, isClosed: boolean): NoteVerifier | null {
+  #chooseKey(openingKey: string | null, newest: string | null, statement: string | null, first: Members | null): NoteVerifier | null {
     if (this.#pinned !== null) return this.#pinned
     const named = listOf(readMembers(statement ?? '')?.['signatures'])[0]
     const keys = [openingKey, isMembers(named) ? textOf(named['keyid']) : null].flatMap(text => readVerifier(text ?? '') ?? [])
     const fitting = keys.find(key => newest !== null && openCheckpoint(newest, key) !== null) ?? keys[0]
     if (fitting !== undefined) return fitting
-    if (isClosed && statement === null)
+    if (first === null && newest === null && statement === null && this.#source.page === null)
+      this.#findings.incomplete('there is no line and no signature: the gateway ended before it had written one')
+    else if (first !== null && isSealed(first) && statement === null)
       this.#findings.incomplete(
         'nothing could be checked: the key is named in a sealed line; give it with --key, or open the line with --identity',
       )

@@ -23,6 +23,11 @@ export class AgeWriter {
     this.#head = Buffer.concat([writeHeader(fileKey, recipients), nonce])
   }
 
+  /** The content of the whole file for whoever writes it; null when it is not as it was written. */
+  reopen(file: Buffer): Buffer | null {
+    return openPayload(file, this.#head.length, this.#key)
+  }
+
   push(bytes: Buffer): Buffer {
     const out: Buffer[] = this.#isHeadOut ? [] : [this.#head]
     this.#isHeadOut = true
@@ -62,7 +67,10 @@ export function decryptAge(file: Buffer, identities: readonly AgeIdentity[]): Bu
   const header = openHeader(file, identities)
   if (header === null || file.length < header.bytes + NONCE_BYTES + TAG_BYTES) return null
   const start = header.bytes + NONCE_BYTES
-  const key = payloadKey(header.fileKey, file.subarray(header.bytes, start))
+  return openPayload(file, start, payloadKey(header.fileKey, file.subarray(header.bytes, start)))
+}
+
+function openPayload(file: Buffer, start: number, key: Buffer): Buffer | null {
   const out: Buffer[] = []
   for (let at = start, chunk = 0; at < file.length; at += CHUNK_BYTES + TAG_BYTES, chunk += 1) {
     const sealed = file.subarray(at, at + CHUNK_BYTES + TAG_BYTES)
