@@ -53,7 +53,6 @@ function hostBlock(door: SshDoor, clientDir: string): string {
     IdentityFile: path.join(clientDir, keyFile(door)),
     CertificateFile: 'none',
     IdentitiesOnly: 'yes',
-    IdentityAgent: 'none',
     PreferredAuthentications: 'publickey',
     UserKnownHostsFile: path.join(clientDir, KNOWN_HOSTS_FILE),
     GlobalKnownHostsFile: '/dev/null',

@@ -16,20 +16,3 @@ export function shellCommand(): SshCommand {
     paths: [],
   }
 }
-
-/** A connection through the target to another address. */
-export function forwardCommand(kind: 'tcp' | 'unix', destination: string): SshCommand {
-  return {
-    protocol: 'ssh',
-    request: 'forward',
-    verb: 'forward',
-    resources: [destination],
-    text: `forward ${kind} ${destination}`,
-    certainty: 'opaque',
-    doubt: 'what will be sent through it is not known',
-    programs: [],
-    argvs: [[kind, destination]],
-    operation: 'local',
-    paths: [],
-  }
-}

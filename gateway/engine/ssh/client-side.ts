@@ -1,17 +1,31 @@
 // One client that is logged in: its channels, each judged before the target hears of it; and the one connection to the target they share.
-import type { AcceptConnection, Client, Connection as ClientConnection, PseudoTtyInfo, ServerChannel, Session as ClientSession } from 'ssh2'
+import type {
+  AcceptConnection,
+  BaseAgent,
+  Client,
+  Connection as ClientConnection,
+  PseudoTtyInfo,
+  ServerChannel,
+  Session as ClientSession,
+} from 'ssh2'
 import { readExec } from '../../command/ssh/exec-command.ts'
 import { SallyportError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
-import { openForward } from './forward.ts'
-import { onEndOfWrite } from './library.ts'
+import { Borrowed, LentAgent } from './borrowed.ts'
+import { ClientNotices } from './client-notices.ts'
+import { ForwardDoor } from './forward-door.ts'
+import type { ForwardDesk } from './forward-desk.ts'
+import { onSessionRequests, read, terminalModes } from './library.ts'
 import { ProcessRun } from './process-run.ts'
 import type { Wish } from './process-run.ts'
 import { SftpRun } from './sftp-run.ts'
+import type { DisplayRequest } from './target-channel.ts'
 
 /** Channels of one client at the same time; OpenSSH's own default for a server is 10 sessions. */
 const MAX_CHANNELS = 64
 const MAX_ENVIRONMENT = 64
+/** What still runs when a client leaves has this long to end and to be recorded. */
+const ENDING_MS = 2_000
 /** A client may not choose what a shell or a loader runs before the command that was judged. */
 const REFUSED_VARIABLES =
   /^(?:PATH|IFS|ENV|BASH_ENV|BASH_FUNC.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|GIT_.*SSH.*|GIT_EXEC_PATH|PYTHON.*|PERL.*|RUBY.*|NODE_OPTIONS)$/
@@ -21,27 +35,38 @@ export interface ClientSideParts {
   readonly session: Session
   /** Name that the client logged in with. */
   readonly login: string
-  readonly openTarget: (signal: AbortSignal) => Promise<Client>
+  /** @param agent lets the target's connections to an agent through, once one is granted. */
+  readonly openTarget: (signal: AbortSignal, agent: BaseAgent) => Promise<Client>
 }
 
 /** What a client asked for before it said what to run. */
 export interface Setting {
   readonly environment: ReadonlyMap<string, string>
   readonly pty: PseudoTtyInfo | null
+  readonly agent: Promise<boolean>
+  /** null = not asked for, or not granted. */
+  readonly display: Promise<DisplayRequest | null>
 }
+
+const NOTHING_BORROWED = { agent: Promise.resolve(false), display: Promise.resolve(null) }
 
 export class ClientSide {
   readonly #parts: ClientSideParts
   readonly #gone = new AbortController()
   readonly #target: Promise<Client>
+  readonly #notices = new ClientNotices()
+  readonly #borrowed: Borrowed
+  readonly #forwards: ForwardDoor
+  readonly #runs = new Set<Promise<void>>()
   #channels = 0
   #isClosed = false
+  #closed: Promise<void> = Promise.resolve()
 
   constructor(parts: ClientSideParts) {
     this.#parts = parts
-    const { client } = parts
+    const { client, session } = parts
     // Begun now, so that the login runs while the client sends its first request. Nothing runs there by it.
-    this.#target = parts.openTarget(this.#gone.signal)
+    this.#target = parts.openTarget(this.#gone.signal, new LentAgent(() => this.#borrowed.openAgent()))
     this.#target.then(
       target => {
         target.once('close', () => this.end('the target closed the connection'))
@@ -49,45 +74,91 @@ export class ClientSide {
       },
       () => {},
     )
-    client.on('session', accept => this.#openSession(accept))
-    client.on('tcpip', (accept, reject, info) => {
-      if (this.#channels >= MAX_CHANNELS) reject()
-      else void openForward({ session: parts.session, target: this.#target, signal: this.#gone.signal }, accept, reject, info)
-    })
-    // Listening is what lets the library heed no-more-sessions. Remote forwarding is refused, and the refusal is recorded.
-    client.on('request', (_accept, reject, name) => {
-      this.#note(`${name} is not offered`)
-      reject?.()
-    })
-    client.on('end', () => this.close('client disconnected'))
-    client.on('close', () => this.close('client disconnected'))
+    const desk: ForwardDesk = {
+      client,
+      session,
+      target: this.#openTarget(),
+      notices: this.#notices,
+      signal: this.#gone.signal,
+      fail: error => this.#fail(error),
+    }
+    this.#borrowed = new Borrowed(desk)
+    this.#forwards = new ForwardDoor(desk, { take: run => this.#takeChannel(run) })
+    client.on('session', (accept, reject) => this.#openSession(accept, reject))
+    client.on('end', () => void this.close('client disconnected'))
+    client.on('close', () => void this.close('client disconnected'))
   }
 
   /** Ends the client's connection. */
   end(reason: string): void {
-    this.close(reason)
+    void this.close(reason)
     this.#parts.client.end()
   }
 
-  /** Gives everything back; idempotent. */
-  close(reason: string): void {
-    if (this.#isClosed) return
+  /** Gives everything back, and resolves when what ran has been recorded; idempotent. */
+  close(reason: string): Promise<void> {
+    if (this.#isClosed) return this.#closed
     this.#isClosed = true
-    this.#gone.abort(new SallyportError('COMMAND_CANCELLED', 'the client went away'))
-    this.#target.then(
-      target => target.end(),
-      () => {},
-    )
-    this.#parts.session.checkOut(reason)
+    this.#closed = this.#leave(reason)
+    return this.#closed
   }
 
-  #openSession(accept: AcceptConnection<ClientSession>): void {
+  async #leave(reason: string): Promise<void> {
+    this.#gone.abort(new SallyportError('COMMAND_CANCELLED', 'the client went away'))
+    const ended = Promise.allSettled(this.#runs)
+    // Channels end with the connection. A target that does not answer is not waited for.
+    const target = await this.#target.catch(() => null)
+    target?.end()
+    const patience = setTimeout(() => target?.destroy(), ENDING_MS)
+    try {
+      await ended
+      this.#forwards.end()
+      this.#borrowed.end()
+    } catch {
+      // The recording has failed: its state says so to everybody, and there is no session left to end.
+    } finally {
+      clearTimeout(patience)
+      this.#parts.session.checkOut(reason)
+    }
+  }
+
+  /** Counts a channel as long as it is open. @returns false when the client has too many. */
+  #takeChannel(run: () => Promise<void>): boolean {
+    if (!this.#hasRoom()) return false
+    this.#channels += 1
+    this.#watch(run().finally(() => (this.#channels -= 1)))
+    return true
+  }
+
+  #hasRoom(): boolean {
+    if (this.#channels < MAX_CHANNELS) return true
+    this.#note(`a client may have ${MAX_CHANNELS} channels open`)
+    return false
+  }
+
+  #watch(run: Promise<void>): void {
+    const watched = run.catch(error => this.#fail(error)).finally(() => this.#runs.delete(watched))
+    this.#runs.add(watched)
+  }
+
+  #openSession(accept: AcceptConnection<ClientSession>, reject: () => void): void {
+    if (!this.#hasRoom()) {
+      reject()
+      return
+    }
+    const { client } = this.#parts
     const asked = accept()
     const environment = new Map<string, string>()
+    const left = new AbortController()
+    const signal = AbortSignal.any([left.signal, this.#gone.signal])
     let pty: PseudoTtyInfo | null = null
     let run: ProcessRun | null = null
+    let borrowed: Pick<Setting, 'agent' | 'display'> = NOTHING_BORROWED
     this.#channels += 1
-    asked.once('close', () => (this.#channels -= 1))
+    asked.once('close', () => {
+      this.#channels -= 1
+      left.abort()
+    })
     asked.on('env', (yes, no, { key, val }) => {
       if (REFUSED_VARIABLES.test(key) || environment.size >= MAX_ENVIRONMENT || /[^\x20-\x7e]/.test(key)) {
         no?.()
@@ -97,34 +168,39 @@ export class ClientSide {
       yes?.()
     })
     asked.on('pty', (yes, _no, info) => {
-      pty = info
+      pty = Object.assign(info, { modes: terminalModes(client) })
       yes?.()
     })
-    asked.on('window-change', (yes, _no, info) => {
-      run?.resize(info)
-      yes?.()
+    onSessionRequests(client, asked, {
+      endOfWrite: () => run?.endOfWrite(),
+      resized: size => run?.resize(size),
+      signalled: name => run?.signal(name),
     })
-    asked.on('signal', (yes, _no, { name }) => {
-      run?.signal(name)
-      yes?.()
+    asked.on('auth-agent', (yes, no) => {
+      const granted = this.#borrowed.ask('agent', signal)
+      borrowed = { ...borrowed, agent: Promise.resolve(granted) }
+      // While people are asked the client is told yes: the answer to its next request must not wait for this one.
+      if (granted === false) no?.()
+      else yes?.()
     })
-    onEndOfWrite(this.#parts.client, asked, () => run?.endOfWrite())
-    asked.on('auth-agent', (_yes, no) => {
-      this.#note('agent forwarding is not offered')
-      no?.()
+    asked.on('x11', (yes, no, info) => {
+      const granted = this.#borrowed.ask('x11', signal)
+      const request = { single: info.single, protocol: info.protocol, cookie: cookieOf(info), screen: info.screen }
+      borrowed = { ...borrowed, display: Promise.resolve(granted).then(isGranted => (isGranted ? request : null)) }
+      if (granted === false) no?.()
+      else yes?.()
     })
-    asked.on('x11', (_yes, no) => {
-      this.#note('x11 forwarding is not offered')
-      no?.()
-    })
+    const start = (channel: ServerChannel, wish: Wish): void => {
+      run = this.#start(channel, wish, { environment, pty, ...borrowed }, signal)
+    }
     // Accepted in the handler itself, always: the library loses the channel, and what stands in it, when it is answered later.
     asked.on('exec', (yes, _no, { command }) => {
       const channel = yes()
       const reading = readExec(command)
       if (reading.kind === 'sftp') this.#serveFiles(channel)
-      else run = this.#start(channel, { kind: 'exec', line: command, reading }, { environment, pty })
+      else start(channel, { kind: 'exec', line: command, reading })
     })
-    asked.on('shell', yes => (run = this.#start(yes(), { kind: 'shell' }, { environment, pty })))
+    asked.on('shell', yes => start(yes(), { kind: 'shell' }))
     asked.on('subsystem', (yes, no, { name }) => {
       if (name !== 'sftp') {
         this.#note(`the subsystem ${name} is not offered`)
@@ -135,21 +211,22 @@ export class ClientSide {
     })
   }
 
-  #start(channel: ServerChannel, wish: Wish, setting: Setting): ProcessRun {
+  #start(channel: ServerChannel, wish: Wish, setting: Setting, signal: AbortSignal): ProcessRun {
     const run = new ProcessRun({
       channel,
       session: this.#parts.session,
       target: this.#openTarget(),
+      notices: this.#notices,
       setting,
-      signal: this.#gone.signal,
+      signal,
     })
-    run.start(wish).catch(error => this.#fail(error))
+    this.#watch(run.start(wish))
     return run
   }
 
   #serveFiles(channel: ServerChannel): void {
     const run = new SftpRun({ channel, session: this.#parts.session, target: this.#openTarget(), signal: this.#gone.signal })
-    run.start().catch(error => this.#fail(error))
+    this.#watch(run.start())
   }
 
   /** The target, for a client whose login name is the connection's. */
@@ -178,4 +255,10 @@ export class ClientSide {
   #fail(error: unknown): void {
     this.end(error instanceof SallyportError ? error.message : 'the gateway failed')
   }
+}
+
+/** The library gives the cookie as bytes, and says that it is a text. */
+function cookieOf(info: object): Buffer {
+  const cookie = read(info, 'cookie')
+  return Buffer.isBuffer(cookie) ? Buffer.from(cookie) : Buffer.from(typeof cookie === 'string' ? cookie : '', 'latin1')
 }

@@ -7,7 +7,7 @@ import type { Engine, FrontDesk } from '../../core/session.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { algorithmsFor } from './algorithms.ts'
 import { ClientSide } from './client-side.ts'
-import { gatherWrites } from './library.ts'
+import { gatherWrites, readTerminalModes } from './library.ts'
 import type { SshRunKeys } from './run-keys.ts'
 import { openTarget } from './target.ts'
 
@@ -25,6 +25,7 @@ export interface SshEngineOptions {
 
 /** The engine of one ssh connection of one run. */
 export function createSshEngine(options: SshEngineOptions): Engine {
+  readTerminalModes()
   const { keys } = options
   /** The host key type that matched last; asked for first the next time. */
   let knownType = 0
@@ -44,8 +45,8 @@ export function createSshEngine(options: SshEngineOptions): Engine {
         socket.once('close', () => {
           clearTimeout(patience)
           signal.removeEventListener('abort', stop)
-          side?.close('client disconnected')
-          resolve()
+          const closed = side?.close('client disconnected') ?? Promise.resolve()
+          closed.then(resolve, resolve)
         })
         if (signal.aborted) {
           socket.destroy()
@@ -82,10 +83,10 @@ export function createSshEngine(options: SshEngineOptions): Engine {
         client,
         session,
         login,
-        openTarget: async signal => {
+        openTarget: async (signal, agent) => {
           const limited = AbortSignal.any([signal, AbortSignal.timeout(options.targetTimeoutMs ?? TARGET_TIMEOUT_MS)])
           const lease = await session.borrow(limited)
-          const target = await openTarget({ connection, lease, loginKey: keys.loginKey, firstType: knownType, signal: limited })
+          const target = await openTarget({ connection, lease, loginKey: keys.loginKey, firstType: knownType, agent, signal: limited })
           knownType = target.type
           return target.client
         },

@@ -1,6 +1,6 @@
 // One command or shell: accepted at once, judged, then run on the target with all streams passed on as they are.
 import { Transform } from 'node:stream'
-import type { ClientChannel, Client, ExecOptions, PseudoTtyInfo, ServerChannel, WindowChangeInfo } from 'ssh2'
+import type { ClientChannel, Client, ServerChannel, WindowChangeInfo } from 'ssh2'
 import type { SshCommand } from '../../core/command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Admission, Session } from '../../core/session.ts'
@@ -10,9 +10,12 @@ import { shellCommand } from '../../command/ssh/shell-command.ts'
 import { ClientOutput } from './client-output.ts'
 import type { Exit } from './client-output.ts'
 import type { Setting } from './client-side.ts'
-import { sendEndOfWrite } from './library.ts'
+import type { ClientNotices } from './client-notices.ts'
+import { sendEndOfWrite, sendSignal, sendSize } from './library.ts'
 import { heldLine, refusalLines } from './held-words.ts'
 import { StreamCapture } from './stream-capture.ts'
+import { startProcess } from './target-channel.ts'
+import { TerminalLog } from './terminal-log.ts'
 import { TextStream } from './text-stream.ts'
 
 /** A terminal's output is passed on after this much quiet, whole line or not. */
@@ -24,8 +27,9 @@ export interface ProcessRunParts {
   readonly channel: ServerChannel
   readonly session: Session
   readonly target: Promise<Client>
+  readonly notices: ClientNotices
   readonly setting: Setting
-  /** The client is gone. */
+  /** The client is gone, or has closed this channel. */
   readonly signal: AbortSignal
 }
 
@@ -36,14 +40,16 @@ export type Wish =
 export class ProcessRun {
   readonly #parts: ProcessRunParts
   readonly #output: ClientOutput
-  readonly #closed = new AbortController()
   #upstream: ClientChannel | null = null
+  #terminal: TerminalLog | null = null
   #size: WindowChangeInfo | null = null
 
   constructor(parts: ProcessRunParts) {
     this.#parts = parts
     this.#output = new ClientOutput(parts.channel)
-    parts.channel.once('close', () => this.#closed.abort())
+    const { notices, signal } = parts
+    notices.add(this.#output)
+    signal.addEventListener('abort', () => notices.remove(this.#output), { once: true })
   }
 
   /** Resolves when the channel is over. @throws {SallyportError} RECORDING_FAILED: the session must end. */
@@ -53,8 +59,11 @@ export class ProcessRun {
     let upstream: ClientChannel
     try {
       admission = await this.#admit(wish)
+      const { session, setting } = this.#parts
+      if (setting.pty !== null) this.#terminal = new TerminalLog(session, admission.numbers[0] ?? 0, setting.pty)
       upstream = await this.#open(wish, admission)
     } catch (error) {
+      this.#terminal?.close()
       const { text, status } = refusalLines(error)
       this.#output.say(text)
       await this.#output.finish({ kind: 'status', status })
@@ -67,11 +76,13 @@ export class ProcessRun {
 
   resize(size: WindowChangeInfo): void {
     this.#size = size
-    this.#upstream?.setWindow(size.rows, size.cols, size.height, size.width)
+    if (this.#upstream === null) return
+    this.#terminal?.resize(size)
+    sendSize(this.#upstream, size)
   }
 
   signal(name: string): void {
-    this.#upstream?.signal(name)
+    if (this.#upstream !== null) sendSignal(this.#upstream, name)
   }
 
   /** Nobody reads the output any more: the target is told, and what still comes is dropped. */
@@ -90,14 +101,14 @@ export class ProcessRun {
     const commands: readonly SshCommand[] = reading.commands
     return session.admit(commands, {
       bytes: () => Buffer.from(JSON.stringify([wish.kind, wish.kind === 'exec' ? wish.line : '', ...environment])),
-      signal: AbortSignal.any([signal, this.#closed.signal]),
+      signal,
       onHeld: hold => this.#output.say(heldLine(hold)),
       notes: environment.length === 0 ? [] : [`environment: ${environment.join(' ')}`],
     })
   }
 
   async #open(wish: Wish, admission: Admission): Promise<ClientChannel> {
-    const { setting, session } = this.#parts
+    const { setting, session, signal } = this.#parts
     const [number = 0] = admission.numbers
     let target: Client
     try {
@@ -108,29 +119,28 @@ export class ProcessRun {
       session.append({ kind: 'error', command: number, code: known.code, message: known.message })
       throw known
     }
-    if (this.#closed.signal.aborted) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
+    const [hasAgent, display] = await Promise.all([setting.agent, setting.display])
+    if (signal.aborted) {
+      session.append({ kind: 'result', command: number, tag: 'the client left before it ran', rows: 0, durationMs: 0 })
+      throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
+    }
     if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a command without a permit')
-    const options: ExecOptions = { env: Object.fromEntries(setting.environment), ...(setting.pty === null ? {} : { pty: setting.pty }) }
-    return new Promise((resolve, reject) => {
-      const opened = (error: Error | undefined, channel: ClientChannel): void => {
-        if (error === undefined) resolve(channel)
-        else {
-          session.append({ kind: 'error', command: number, code: 'TARGET_UNREACHABLE', message: 'the target refused the channel' })
-          reject(
-            new SallyportError('TARGET_UNREACHABLE', 'the target refused the channel', {
-              why: 'it limits sessions or requests',
-              cause: error,
-            }),
-          )
-        }
-      }
-      if (wish.kind === 'exec') target.exec(wish.line, options, opened)
-      else target.shell(setting.pty ?? false, options, opened)
-    })
+    try {
+      const { channel, refused } = await startProcess(target, { ...setting, hasAgent, display }, wish)
+      for (const what of refused) this.#output.say(`sallyport: the target refused ${refusedWords[what]}`)
+      return channel
+    } catch (error) {
+      session.append({ kind: 'error', command: number, code: 'TARGET_UNREACHABLE', message: 'the target refused the channel' })
+      throw new SallyportError('TARGET_UNREACHABLE', 'the target refused the channel', {
+        why: 'it limits sessions or requests',
+        cause: error,
+      })
+    }
   }
 
   async #relay(upstream: ClientChannel, command: number, isCopy: boolean, startedAt: number): Promise<void> {
-    const { channel, session, setting } = this.#parts
+    const { channel, session, signal } = this.#parts
+    const terminal = this.#terminal
     const capture = new StreamCapture(session.keptRows)
     const masks: TextStream[] = []
     // The other side of a copy: bytes of files, which a changed one would break. They are counted, not masked, as by sftp.
@@ -146,51 +156,79 @@ export class ProcessRun {
     })
     upstream.on('error', () => upstream.close())
     channel.once('close', () => upstream.close())
-    if (this.#closed.signal.aborted) upstream.close()
+    if (signal.aborted) upstream.close()
     channel.on('data', (bytes: Buffer) => {
       capture.bytes.stdin += bytes.length
     })
-    channel.pipe(upstream)
+    const broken = new AbortController()
+    const failed = (error: unknown): void => broken.abort(error)
+    const failure = new Promise<never>((_, reject) => broken.signal.addEventListener('abort', () => reject(broken.signal.reason)))
+    if (terminal === null) channel.pipe(upstream)
+    else channel.pipe(terminal.typing().once('error', failed)).pipe(upstream)
     const pass = (name: 'stdout' | 'stderr'): Promise<void> => {
       const mask = new TextStream(text)
       masks.push(mask)
       const source = name === 'stdout' ? upstream : upstream.stderr
       const sink = name === 'stdout' ? this.#output.stdout : this.#output.stderr
+      const taken = (bytes: Buffer): Promise<void> | null => {
+        if (terminal !== null) {
+          capture.bytes[name] += bytes.length
+          return terminal.output(bytes)
+        }
+        capture.take(name, bytes)
+        return null
+      }
       return new Promise(done => {
         source
-          .pipe(this.#passing(mask, setting.pty, bytes => capture.take(name, bytes)))
+          .pipe(this.#passing(mask, terminal !== null, taken).once('error', failed))
           .pipe(sink)
           .once('finish', done)
       })
     }
     const closed = new Promise<void>(done => upstream.once('close', () => done()))
-    await Promise.all([pass('stdout'), pass('stderr'), closed])
-    this.#upstream = null
+    try {
+      await Promise.race([Promise.all([pass('stdout'), pass('stderr'), closed]), failure])
+    } catch (error) {
+      upstream.close()
+      throw error
+    } finally {
+      this.#upstream = null
+      terminal?.close()
+    }
     this.#record(command, capture, masks, exit, performance.now() - startedAt)
     await this.#output.finish(exit)
   }
 
-  #passing(mask: TextStream, pty: PseudoTtyInfo | null, taken: (bytes: Buffer) => void): Transform {
+  #passing(mask: TextStream, isTerminal: boolean, taken: (bytes: Buffer) => Promise<void> | null): Transform {
     let timer: NodeJS.Timeout | null = null
-    const emit = (stream: Transform, bytes: Buffer): void => {
-      if (bytes.length === 0) return
-      taken(bytes)
-      stream.push(bytes)
+    const emit = (stream: Transform, bytes: Buffer, done: (error?: Error | null) => void): void => {
+      if (bytes.length === 0) {
+        done()
+        return
+      }
+      try {
+        const room = taken(bytes)
+        stream.push(bytes)
+        if (room === null) done()
+        else room.then(() => done(), done)
+      } catch (error) {
+        done(error instanceof Error ? error : new Error('the recording failed'))
+      }
     }
     return new Transform({
       transform(chunk: Buffer, _, done) {
         if (timer !== null) clearTimeout(timer)
         timer = null
-        emit(this, mask.push(chunk))
-        if (mask.hasHeld && (pty !== null || mask.isHarmless)) {
-          timer = setTimeout(() => emit(this, mask.flush()), pty === null ? PROMPT_QUIET_MS : TERMINAL_QUIET_MS)
+        emit(this, mask.push(chunk), done)
+        if (!mask.hasHeld || !(isTerminal || mask.isHarmless)) return
+        const late = (error?: Error | null): void => {
+          if (error !== undefined && error !== null) this.destroy(error)
         }
-        done()
+        timer = setTimeout(() => emit(this, mask.flush(), late), isTerminal ? TERMINAL_QUIET_MS : PROMPT_QUIET_MS)
       },
       flush(done) {
         if (timer !== null) clearTimeout(timer)
-        emit(this, mask.flush())
-        done()
+        emit(this, mask.flush(), done)
       },
     })
   }
@@ -203,7 +241,14 @@ export class ProcessRun {
     const found = new Map<string, number>()
     for (const mask of masks) for (const [rule, times] of mask.found) found.set(rule, (found.get(rule) ?? 0) + times)
     for (const [rule, values] of found) session.append({ kind: 'mask', command, rule, column: '', values })
-    const words = exit === null ? 'no exit status' : exit.kind === 'status' ? `exit ${exit.status}` : `signal ${exit.signal}`
+    const words =
+      exit === null
+        ? this.#parts.signal.aborted
+          ? 'the client left before the end'
+          : 'no exit status'
+        : exit.kind === 'status'
+          ? `exit ${exit.status}`
+          : `signal ${exit.signal}`
     session.append({
       kind: 'result',
       command,
@@ -213,3 +258,5 @@ export class ProcessRun {
     })
   }
 }
+
+const refusedWords = { terminal: 'a terminal', agent: 'agent forwarding', display: 'X11 forwarding' }

@@ -1,7 +1,7 @@
 // The leg to the target: pinned host key, login with the connection's credential. The only file of the engine that sees a secret.
 import { createHash } from 'node:crypto'
 import ssh2 from 'ssh2'
-import type { AnyAuthMethod, Client, ConnectConfig, ParsedKey } from 'ssh2'
+import type { AnyAuthMethod, BaseAgent, Client, ConnectConfig, ParsedKey } from 'ssh2'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
@@ -20,6 +20,8 @@ export interface TargetRequest {
   readonly loginKey: string
   /** Index into `hostKeyTypes` that worked last time; host keys are asked for in this order. */
   readonly firstType: number
+  /** What the target's connections to an agent are given; not asked in the login. */
+  readonly agent: BaseAgent
   readonly signal: AbortSignal
 }
 
@@ -49,7 +51,7 @@ export async function openTarget(request: TargetRequest): Promise<Target> {
 }
 
 /** null when the target has no key of this type, or it is not pinned. */
-function tryTarget({ connection, lease, loginKey, signal }: TargetRequest, type: number, seen: string[]): Promise<Client | null> {
+function tryTarget({ connection, lease, loginKey, agent, signal }: TargetRequest, type: number, seen: string[]): Promise<Client | null> {
   const client = new ssh2.Client()
   const methods = loginMethods(connection, lease, loginKey)
   return new Promise((resolve, reject) => {
@@ -95,6 +97,9 @@ function tryTarget({ connection, lease, loginKey, signal }: TargetRequest, type:
       port: connection.port,
       username: methods.username,
       authHandler: methods.list,
+      agent,
+      // Requests of OpenSSH's own are understood by other servers too; one that is not known is refused.
+      strictVendor: false,
       algorithms: algorithmsFor(hostKeyTypes[type] ?? []),
       readyTimeout: READY_TIMEOUT_MS,
       keepaliveInterval: KEEPALIVE_MS,
