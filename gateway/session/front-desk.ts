@@ -6,6 +6,7 @@ import type { Connection } from '../core/connection.ts'
 import { SallyportError } from '../core/errors.ts'
 import type { EventBody } from '../core/events.ts'
 import { failpoint } from '../core/failpoint.ts'
+import { fillTemplate } from '../core/identity-template.ts'
 import type { Identity, Run } from '../core/identity.ts'
 import type { Masker } from '../core/masker.ts'
 import type { Policy } from '../core/policy.ts'
@@ -39,8 +40,10 @@ export interface FrontDeskParts {
 }
 
 /** Opens the door of one connection. The listener, the ticket and this desk belong together. */
-export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
-  const { connection, recorder, clock } = parts
+export function openFrontDesk(given: FrontDeskParts): FrontDesk {
+  const connection = asIdentity(given)
+  const parts = { ...given, connection }
+  const { recorder, clock } = parts
   const check = new TicketCheck(parts.ticket)
   const maxSessions = parts.maxSessions ?? MAX_SESSIONS
   let open = 0
@@ -123,6 +126,14 @@ export function openFrontDesk(parts: FrontDeskParts): FrontDesk {
       },
     }
   }
+}
+
+/** The connection with the name under which the target is to know this identity. @throws {SallyportError} NOT_AUTHORISED without one. */
+function asIdentity({ connection, identity, run }: FrontDeskParts): Connection {
+  const { impersonate } = connection
+  if (impersonate === undefined) return connection
+  const fill = (text: string): string => fillTemplate(text, identity, run)
+  return { ...connection, impersonate: { user: fill(impersonate.user), groups: impersonate.groups.map(fill) } }
 }
 
 /** The result of an approved command goes into the end state of its request. */

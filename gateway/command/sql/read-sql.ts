@@ -35,7 +35,9 @@ export function readSql(text: Buffer, context: SqlContext): readonly SqlStatemen
 /** Reads a statement again under another context: at Execute, long after it was parsed. */
 export function readAgain(statement: SqlStatement, context: SqlContext): SqlStatement {
   const node = unwrap(statement.node)
-  if (node === null) return statement
+  // The tree of a long text may not have been kept.
+  if (node === null)
+    return statement.command.certainty === 'opaque' ? statement : unreadable(statement.command.text, 'its tree was not kept')
   return readStatement({ ...node, text: statement.command.text }, statement.command.text, context).statement
 }
 
@@ -132,7 +134,8 @@ const verbs: ReadonlyMap<string, string> = new Map([
   ['DiscardStmt', 'discard'],
 ])
 
-function unreadable(text: string, reason: string): SqlStatement {
+/** The one opaque command that stands for a text that could not be read. */
+export function unreadable(text: string, reason: string): SqlStatement {
   return {
     command: {
       protocol: 'postgres',

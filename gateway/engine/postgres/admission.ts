@@ -34,6 +34,21 @@ export function admitThen(judge: Judge, wanted: Wanted, outcomes: Outcomes): Pro
   )
 }
 
+/** Goes on with what was read: at once, or when a text that is read elsewhere is done. */
+export function readThen<T>(
+  read: T | Promise<T>,
+  then: (known: T) => Promise<void> | null,
+  { refuse, isTooLate }: Pick<Outcomes, 'refuse' | 'isTooLate'>,
+): Promise<void> | null {
+  if (!(read instanceof Promise)) return then(read)
+  return read.then(
+    known => (isTooLate() ? undefined : (then(known) ?? undefined)),
+    (error: unknown) => {
+      if (!isTooLate()) refuse(refusalOf(error))
+    },
+  )
+}
+
 export function textOf(wanted: Pick<Wanted, 'statements'>): string {
   return wanted.statements.map(statement => statement.command.text).join('; ')
 }

@@ -18,7 +18,7 @@ import { frontend, txStatus } from '../../wire/postgres/message-type.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import { closeAnswer, copyEndAnswer, syncAnswer } from './answers.ts'
 import type { Running } from './answers.ts'
-import { admitThen, textOf } from './admission.ts'
+import { admitThen, readThen, textOf } from './admission.ts'
 import type { Pass } from './admission.ts'
 import { Batch } from './batch.ts'
 import type { BatchMark } from './batch.ts'
@@ -26,7 +26,8 @@ import { refusalFields } from './client-error.ts'
 import { ClientStream } from './client-stream.ts'
 import type { Conversation } from './conversation.ts'
 import { mayCopyIn } from './judge.ts'
-import type { Judge, Wanted } from './judge.ts'
+import type { Judge, ReadText, Wanted } from './judge.ts'
+import { newPortal, newPrepared } from './names.ts'
 import type { Portal, PreparedStatement } from './names.ts'
 import type { Outbox } from './outbox.ts'
 import { failRuns, refusedParse, refuseQuery } from './refusing.ts'
@@ -47,6 +48,9 @@ export class ClientSide {
   #batchNumber = 1
   /** A statement was passed on after which the target may read COPY data: it would take any other message for a part of that. */
   #mayBeCopying = false
+
+  /** The session or the batch has ended while something was waited for. */
+  readonly #isTooLate = (): boolean => this.stream.isOver || this.#conversation.isSkipping
 
   constructor(conversation: Conversation, judge: Judge) {
     this.#conversation = conversation
@@ -133,12 +137,13 @@ export class ClientSide {
       return null
     }
     const { answers } = this.#conversation
-    return this.#whenSettled(() => {
-      const statements = this.#judge.readAnew(text, answers.isEmpty)
-      return statements instanceof Promise
-        ? statements.then(anew => this.#run(anew, text, bytes, start, end) ?? undefined)
-        : this.#run(statements, text, bytes, start, end)
-    })
+    return this.#whenSettled(() =>
+      this.#whenRead(
+        this.#judge.readAnew(text, answers.isEmpty),
+        ({ statements }) => this.#run(statements, text, bytes, start, end),
+        error => refuseQuery(this.#conversation, this.#outbox, error, text.toString('utf8')),
+      ),
+    )
   }
 
   #run(statements: readonly SqlStatement[], text: Buffer, bytes: Buffer, start: number, end: number): Promise<void> | null {
@@ -176,24 +181,17 @@ export class ClientSide {
 
   #parse(bytes: Buffer, start: number, end: number): Promise<void> | null {
     const { name, text } = readParse(bytes, start, end)
-    const define = (statements: readonly SqlStatement[]): Promise<void> | null => {
-      const { names, context } = this.#conversation
-      const prepared: PreparedStatement = {
-        name,
-        text: Buffer.from(text),
-        statements,
-        version: context.version,
-        batch: this.#batchNumber,
-        isConfirmed: false,
-        columns: null,
-      }
+    const define = ({ statements, version }: ReadText): Promise<void> | null => {
+      const { names } = this.#conversation
+      const prepared = newPrepared(name, text, statements, version, this.#batchNumber)
       this.#batch.put({ kind: 'parse', prepared, previous: names.define(prepared) }, bytes, start, end)
       return this.#boundBatch()
     }
     return this.#whenSettled(() => {
       const isAlone = this.#batch.isEmpty && !this.#isBatchOpen && this.#conversation.answers.isEmpty
-      const statements = this.#judge.readAnew(text, isAlone)
-      return statements instanceof Promise ? statements.then(anew => define(anew) ?? undefined) : define(statements)
+      return this.#whenRead(this.#judge.readAnew(text, isAlone), define, error =>
+        this.#refuseAt(this.#batch.mark(), error, text.toString('utf8')),
+      )
     })
   }
 
@@ -203,17 +201,7 @@ export class ClientSide {
       const { names } = this.#conversation
       const prepared = names.statements.get(bind.statement) ?? null
       return this.#whenConfirmed(prepared, () => {
-        const portal: Portal = {
-          name: bind.portal,
-          prepared: names.statements.get(bind.statement) ?? null,
-          values: this.#judge.shownValues(bind),
-          resultFormats: bind.resultFormats,
-          batch: this.#batchNumber,
-          isConfirmed: false,
-          run: null,
-          version: 0,
-          columns: null,
-        }
+        const portal = newPortal(bind, names.statements.get(bind.statement) ?? null, this.#judge.shownValues(bind), this.#batchNumber)
         this.#batch.put({ kind: 'bind', portal, previous: names.definePortal(portal) }, bytes, start, end)
         return this.#boundBatch()
       })
@@ -252,15 +240,19 @@ export class ClientSide {
           return this.#boundBatch()
         }
         const mark = portal === null ? this.#batch.mark() : this.#batch.beginOf(portal)
-        const wanted = portal === null ? this.#judge.cursor(name) : this.#judge.portal(portal)
-        return this.#admit(
-          { ...wanted, bytes: () => Buffer.concat([this.#batch.copy(), bytes.subarray(start, end)]), isExtended: true },
-          running => {
-            this.#noteAdmitted(portal, name, running)
-            this.#batch.put({ kind: 'execute', running, done: 0 }, bytes, start, end)
-            return this.#boundBatch()
-          },
-          error => this.#refuseAt(mark, error, textOf(wanted)),
+        return this.#whenRead(
+          portal === null ? this.#judge.cursor(name) : this.#judge.portal(portal),
+          wanted =>
+            this.#admit(
+              { ...wanted, bytes: () => Buffer.concat([this.#batch.copy(), bytes.subarray(start, end)]), isExtended: true },
+              running => {
+                this.#noteAdmitted(portal, name, running)
+                this.#batch.put({ kind: 'execute', running, done: 0 }, bytes, start, end)
+                return this.#boundBatch()
+              },
+              error => this.#refuseAt(mark, error, textOf(wanted)),
+            ),
+          error => this.#refuseAt(mark, error, ''),
         )
       })
     })
@@ -326,21 +318,25 @@ export class ClientSide {
   #judgeBound(then: () => void): Promise<void> | null {
     for (const portal of this.#batch.unjudged) {
       const mark = this.#batch.beginOf(portal)
-      const wanted = this.#judge.portal(portal)
-      const wait = this.#admit(
-        { ...wanted, bytes: () => this.#batch.copy(), isExtended: true },
-        running => {
-          this.#batch.judged(portal)
-          portal.run = running[0]?.run ?? null
-          portal.version = this.#conversation.context.version
-          return this.#judgeBound(then)
-        },
-        error => {
-          this.#refuseAt(mark, error, textOf(wanted))
-          then()
-        },
+      const refuse = (error: SallyportError, text: string): void => {
+        this.#refuseAt(mark, error, text)
+        then()
+      }
+      return this.#whenRead(
+        this.#judge.portal(portal),
+        wanted =>
+          this.#admit(
+            { ...wanted, bytes: () => this.#batch.copy(), isExtended: true },
+            running => {
+              this.#batch.judged(portal)
+              portal.run = running[0]?.run ?? null
+              portal.version = this.#conversation.context.version
+              return this.#judgeBound(then)
+            },
+            error => refuse(error, textOf(wanted)),
+          ),
+        error => refuse(error, ''),
       )
-      return wait
     }
     then()
     return null
@@ -384,8 +380,17 @@ export class ClientSide {
         return pass(running)
       },
       refuse,
-      isTooLate: () => this.stream.isOver || this.#conversation.isSkipping,
+      isTooLate: this.#isTooLate,
     })
+  }
+
+  /** Goes on with what was read. */
+  #whenRead<T>(
+    read: T | Promise<T>,
+    then: (known: T) => Promise<void> | null,
+    refuse: (error: SallyportError) => void,
+  ): Promise<void> | null {
+    return readThen(read, then, { refuse, isTooLate: this.#isTooLate })
   }
 
   /** The target failed what was sent of this batch. */
@@ -405,7 +410,7 @@ export class ClientSide {
   /** Waits while an earlier statement may still change what this one means, then learns what has changed. */
   #whenSettled(then: () => Promise<void> | null): Promise<void> | null {
     const { context, answers, status } = this.#conversation
-    if (!context.isUnsettled || !this.#batch.isEmpty || this.#isBatchOpen) return then()
+    if (!context.mustSettle || !this.#batch.isEmpty || this.#isBatchOpen) return then()
     if (!answers.isEmpty) return this.#drained().then(() => this.#whenSettled(then) ?? undefined)
     if (status === txStatus.failed) return then()
     return this.#judge.settle().then(() => then() ?? undefined)

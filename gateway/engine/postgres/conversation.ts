@@ -7,8 +7,8 @@ import type { Names } from './names.ts'
 import type { SessionContext } from './session-context.ts'
 import type { Target } from './target.ts'
 
-/** Reads the statements of a text; never throws for what a client wrote. */
-export type ReadSql = (text: Buffer, context: SqlContext) => readonly SqlStatement[]
+/** Reads the statements of a text; never throws or rejects for what a client wrote. A promise for texts that are read elsewhere. */
+export type ReadSql = (text: Buffer, context: SqlContext) => readonly SqlStatement[] | Promise<readonly SqlStatement[]>
 
 export interface Conversation {
   readonly session: Session

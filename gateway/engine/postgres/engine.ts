@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import type { Catalog } from '../../command/sql/catalog.ts'
 import { bindTrust } from '../../command/sql/functions.ts'
+import { MAX_INLINE_BYTES, OffThreadReader } from '../../command/sql/off-thread-reader.ts'
 import { loadSqlParser } from '../../command/sql/parser.ts'
 import { StatementCache } from '../../command/sql/statement-cache.ts'
 import type { Connection } from '../../core/connection.ts'
@@ -23,7 +24,7 @@ import type { CatalogLoader } from './known-catalog.ts'
 import type { MaskDeskFor } from './mask-desk.ts'
 import { withOwnConnection } from './own-connection.ts'
 import type { OwnQuery } from './own-connection.ts'
-import { Relay } from './relay.ts'
+import { isIndifferent, Relay } from './relay.ts'
 import { resultMaskDeskFor } from './result-mask-desk.ts'
 import { weaknessesOf } from './role-check.ts'
 import { StartupRefused } from './startup-rules.ts'
@@ -58,7 +59,9 @@ type Client = Extract<Arrival, { kind: 'client' }>
 /** The engine of all PostgreSQL connections of this gateway. */
 export function createPostgresEngine(options: PostgresEngineOptions = {}): Engine {
   const cache = new StatementCache()
-  const read: ReadSql = options.read ?? ((text, context) => cache.read(text, context))
+  const offThread = new OffThreadReader()
+  const read: ReadSql =
+    options.read ?? ((text, context) => (text.length > MAX_INLINE_BYTES ? offThread.read(text, context) : cache.read(text, context)))
   const loadCatalog = options.loadCatalog ?? takeCatalog
   const maskDeskFor = options.maskDeskFor ?? resultMaskDeskFor
   const cancelKeys = new CancelKeys()
@@ -131,6 +134,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     const renewCatalog = (): Promise<Catalog> =>
       known.renew(work => withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, work))
     let relay: Relay | null = null
+    let isCounted = false
     const key = cancelKeys.issue(arrival.version, target.pid, () => relay?.cancel())
     try {
       // Old but there: it is renewed behind the session's back; a name it does not hold is looked up anew in any case.
@@ -142,7 +146,12 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
             return catalog
           }),
         )
+      } else if (isIndifferent(session)) {
+        // Nothing waits for a snapshot later on, and none is taken beside a session: its locks, however short, could be met.
+        if (known.renewing !== null || (known.isOld && known.sessions === 0)) await (known.renewing ?? renewCatalog()).catch(() => {})
       } else if (known.isOld) renewCatalog().catch(() => {})
+      known.sessions += 1
+      isCounted = true
       relay = new Relay({
         session,
         client: arrival.stream,
@@ -167,6 +176,7 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
       )
       return await relay.run(arrival.ahead, signal)
     } finally {
+      if (isCounted) known.sessions -= 1
       cancelKeys.forget(key.pid)
       target.socket.destroy()
     }

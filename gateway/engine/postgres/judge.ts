@@ -1,6 +1,6 @@
 // Has commands judged and remembers which one waits for people. Nothing here touches a socket, except to tell the client that it waits.
 import { readAgain } from '../../command/sql/read-sql.ts'
-import type { SqlStatement } from '../../command/sql/sql-statement.ts'
+import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
 import { asKind, isSet } from '../../command/sql/syntax-tree.ts'
 import type { SqlCommand } from '../../core/command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
@@ -26,6 +26,15 @@ export interface Wanted {
   readonly isExtended: boolean
 }
 
+/** Statements as read under a version of the session's context. */
+export interface ReadText {
+  readonly statements: readonly SqlStatement[]
+  readonly version: number
+}
+
+/** What is known of a message before it is judged. */
+export type Understood = Pick<Wanted, 'statements' | 'values'>
+
 const LOCKS_NOTE = 'a transaction is open: its locks are held while you decide'
 
 export class Judge {
@@ -40,24 +49,32 @@ export class Judge {
     this.#masks = masks
   }
 
-  /** The statements of a text, as the server would read it now. */
-  read(text: Buffer): readonly SqlStatement[] {
-    const { context, read } = this.#conversation
-    return read(text, context.sql)
-  }
-
   /**
-   * The same; but a name that no catalog holds has the catalog renewed first: it may be new.
+   * The statements of a text, as the server would read it now; a name that no catalog holds has the catalog renewed first: it may be new.
+   * A promise where that has to be waited for, or where the text is read elsewhere; it rejects when the client cancels.
    * @param isAlone nothing of the client is on its way or kept back, so the session itself may be asked.
    */
-  readAnew(text: Buffer, isAlone: boolean): readonly SqlStatement[] | Promise<readonly SqlStatement[]> {
-    const statements = this.read(text)
+  readAnew(text: Buffer, isAlone: boolean): ReadText | Promise<ReadText> {
+    const { context } = this.#conversation
+    const known = this.#read(text, context.sql)
+    return known instanceof Promise ? known.then(one => this.#renewed(text, one, isAlone)) : this.#renewed(text, known, isAlone)
+  }
+
+  #renewed(text: Buffer, known: ReadText, isAlone: boolean): ReadText | Promise<ReadText> {
     const { context, status } = this.#conversation
-    if (context.isUnsettled || status === txStatus.failed || !isAlone || !statements.some(one => one.hasUnresolvedNames)) return statements
+    if (!context.maySettle || status === txStatus.failed || !isAlone) return known
+    if (!known.statements.some(one => one.hasUnresolvedNames)) return known
     context.doubtCatalog()
-    return this.settle().then(() => {
-      return this.#conversation.read(text, { ...context.sql, isFresh: true })
-    })
+    return this.settle().then(() => this.#read(text, { ...context.sql, isFresh: true }))
+  }
+
+  #read(text: Buffer, sql: SqlContext): ReadText | Promise<ReadText> {
+    const { context, read } = this.#conversation
+    const { version } = context
+    const statements = read(text, sql)
+    return statements instanceof Promise
+      ? this.#wait(statements, new AbortController()).then(done => ({ statements: done, version }))
+      : { statements, version }
   }
 
   /** Learns what earlier statements may have changed. Only with nothing owed by the target. */
@@ -65,22 +82,25 @@ export class Judge {
     await this.#conversation.context.settle(this.#sources, this.#conversation.status === txStatus.open)
   }
 
-  /** What executing this portal would do, with the values that are bound. */
-  portal(portal: Portal): Pick<Wanted, 'statements' | 'values'> {
-    const { prepared } = portal
-    if (prepared === null)
-      return { statements: [opaque('execute', 'a prepared statement of a name that is not known here')], values: portal.values }
+  /** What executing this portal would do, with the values that are bound. A promise as of `readAnew`. */
+  portal(portal: Portal): Understood | Promise<Understood> {
+    const { prepared, values } = portal
+    if (prepared === null) return { statements: [opaque('execute', 'a prepared statement of a name that is not known here')], values }
     const { context, read } = this.#conversation
-    if (prepared.version !== context.version || prepared.statements.some(one => one.names.length > 0)) {
-      prepared.statements =
-        prepared.text === null ? prepared.statements.map(one => readAgain(one, context.sql)) : read(prepared.text, context.sql)
-      prepared.version = context.version
+    const { version, sql } = context
+    if (prepared.version === version && prepared.statements.every(one => one.names.length === 0))
+      return { statements: prepared.statements, values }
+    const statements = prepared.text === null ? prepared.statements.map(one => readAgain(one, sql)) : read(prepared.text, sql)
+    const keep = (anew: readonly SqlStatement[]): Understood => {
+      prepared.statements = anew
+      prepared.version = version
+      return { statements: anew, values }
     }
-    return { statements: prepared.statements, values: portal.values }
+    return statements instanceof Promise ? this.#wait(statements, new AbortController()).then(keep) : keep(statements)
   }
 
   /** What fetching from a cursor that SQL declared would do. */
-  cursor(name: string): Pick<Wanted, 'statements' | 'values'> {
+  cursor(name: string): Understood {
     const known = this.#conversation.context.sql.cursors.get(name)
     return { statements: [known ?? opaque('execute', 'a portal of a name that is not known here')], values: [] }
   }
@@ -138,7 +158,7 @@ export class Judge {
     return this.#begin(wanted.statements, admission, masks)
   }
 
-  /** Ends the wait for people as the client's cancel does. False when nothing waits. */
+  /** Ends the wait, for people or for a long text to be read, as the client's cancel does. False when nothing waits. */
   cancel(): boolean {
     if (this.#held === null) return false
     this.#held.abort(
@@ -165,18 +185,18 @@ export class Judge {
     })
   }
 
-  /** The client's cancel or end wins at once, whatever the desk still has to do; a late approval releases nothing. */
-  async #wait(admission: Promise<Admission>, held: AbortController): Promise<Admission> {
+  /** The client's cancel or end wins at once, whatever is still to do elsewhere; a late approval releases nothing. */
+  async #wait<T>(work: Promise<T>, held: AbortController): Promise<T> {
     this.#held = held
     const stopped = new Promise<never>((_, reject) => {
       held.signal.addEventListener('abort', () => reject(reasonOf(held.signal)), { once: true })
     })
     stopped.catch(() => {})
-    admission.catch(() => {})
+    work.catch(() => {})
     try {
-      const admitted = await Promise.race([admission, stopped])
+      const done = await Promise.race([work, stopped])
       if (held.signal.aborted) throw reasonOf(held.signal)
-      return admitted
+      return done
     } finally {
       this.#held = null
     }

@@ -10,6 +10,8 @@ export type WithConnection = (work: (query: (sql: string) => Promise<(string | n
 const MAX_AGE_MS = 30_000
 
 export class KnownCatalog {
+  /** Sessions that are open on it. */
+  sessions = 0
   readonly #load: CatalogLoader
   #current: Catalog | null = null
   #loadedMs = 0
@@ -24,6 +26,11 @@ export class KnownCatalog {
 
   get current(): Catalog | null {
     return this.#current
+  }
+
+  /** A snapshot is being taken now. */
+  get renewing(): Promise<Catalog> | null {
+    return this.#renewing
   }
 
   get isOld(): boolean {

@@ -2,6 +2,7 @@
 // A name is what the server will take it for. Until the server has confirmed a change, a later batch must wait (isConfirmed, batch).
 import type { NameChange, SqlStatement } from '../../command/sql/sql-statement.ts'
 import type { ResultColumn } from '../../wire/postgres/backend.ts'
+import type { BindMessage } from '../../wire/postgres/frontend.ts'
 import type { StatementRun } from './statement-run.ts'
 
 export interface PreparedStatement {
@@ -29,6 +30,23 @@ export interface Portal {
   run: StatementRun | null
   version: number
   columns: readonly ResultColumn[] | null
+}
+
+/** What a Parse defines, not yet confirmed. */
+export function newPrepared(
+  name: string,
+  text: Buffer,
+  statements: readonly SqlStatement[],
+  version: number,
+  batch: number,
+): PreparedStatement {
+  return { name, text: Buffer.from(text), statements, version, batch, isConfirmed: false, columns: null }
+}
+
+/** What a Bind opens, not yet confirmed. */
+export function newPortal(bind: BindMessage, prepared: PreparedStatement | null, values: Portal['values'], batch: number): Portal {
+  const { portal: name, resultFormats } = bind
+  return { name, prepared, values, resultFormats, batch, isConfirmed: false, run: null, version: 0, columns: null }
 }
 
 /** Names one session may hold; beyond, the oldest are forgotten and become opaque. */

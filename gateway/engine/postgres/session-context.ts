@@ -21,6 +21,8 @@ export class SessionContext {
   readonly #names: Names
   readonly #parameters: Map<string, string>
   readonly #trustedFunctions: ReadonlySet<string>
+  /** Nothing hangs on how well a text is understood: it is never waited for. */
+  readonly #isIndifferent: boolean
   #catalog: Catalog | null
   /** The snapshot is this session's own: it holds what its open transaction made. */
   #isOwn = false
@@ -34,7 +36,14 @@ export class SessionContext {
   /** Grows with every change: what was read under another version is read again. */
   version = 1
 
-  constructor(known: KnownCatalog, names: Names, parameters: Map<string, string>, trustedFunctions: ReadonlySet<string>) {
+  constructor(
+    known: KnownCatalog,
+    names: Names,
+    parameters: Map<string, string>,
+    trustedFunctions: ReadonlySet<string>,
+    isIndifferent: boolean,
+  ) {
+    this.#isIndifferent = isIndifferent
     this.#known = known
     this.#catalog = known.current
     this.#names = names
@@ -46,6 +55,16 @@ export class SessionContext {
   get isUnsettled(): boolean {
     this.#follow()
     return this.#isUnsettled
+  }
+
+  /** The next text has to wait for `settle`. */
+  get mustSettle(): boolean {
+    return this.isUnsettled && !this.#isIndifferent
+  }
+
+  /** A text is worth a look into the catalog of this moment. */
+  get maySettle(): boolean {
+    return !this.isUnsettled && !this.#isIndifferent
   }
 
   /** The context of the next text. Unsettled, it knows nothing: what depends on it is opaque then. */

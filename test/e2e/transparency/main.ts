@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import os from 'node:os'
 import path from 'node:path'
 import { gatewayThat } from '../../engine/postgres/gateway-that.ts'
+import { everything } from '../../cases/sql-policy.ts'
 import { installedPrograms, startInstalled } from '../installed-postgres.ts'
 import { fetchSuite } from './suite-source.ts'
 import { runSuite } from './suite-run.ts'
@@ -24,7 +25,7 @@ try {
   for (const way of ['direct', 'gateway'] as const) {
     const server = await startInstalled(bin, 'trust')
     const login = { port: server.port, user: server.user, password: server.password, database: 'regression' }
-    const gateway = way === 'direct' ? null : await gatewayThat({ target: login })
+    const gateway = way === 'direct' ? null : await gatewayThat({ target: login, policy: everything })
     try {
       const startedMs = performance.now()
       const env = gateway?.env ?? { PGHOST: '127.0.0.1', PGPORT: `${server.port}`, PGUSER: server.user, PGSSLMODE: 'disable' }
