@@ -14,6 +14,9 @@ export class CheckpointFiles {
   readonly #earlier: LogFile
   readonly #signer: NoteSigner
   #note: string | null = null
+  /** The last note in the file of the earlier ones. */
+  #kept: string | null = null
+  #isTorn = false
   #size = 0
 
   constructor(disk: Disk, dir: string, signer: NoteSigner) {
@@ -38,16 +41,23 @@ export class CheckpointFiles {
     if (tree.size === this.#size && this.#note !== null) return
     failpoint('checkpoint.before')
     const note = signCheckpoint({ origin: this.#signer.name, size: tree.size, root: tree.root() }, this.#signer)
-    if (this.#note !== null) {
-      const earlier = Buffer.from(this.#note, 'utf8')
-      this.#earlier.append(earlier, 0, earlier.length)
-    }
+    if (this.#note !== null && this.#kept !== this.#note) this.#keep(this.#note)
     failpoint('checkpoint.between-files')
     replaceFile(this.#disk, this.#newest, note, isSynced)
     if (isSynced) this.#earlier.sync()
     failpoint('checkpoint.signed')
     this.#note = note
     this.#size = tree.size
+  }
+
+  /** Also when an attempt before this one failed half-way, or the file of the newest could not be replaced after it. */
+  #keep(note: string): void {
+    const bytes = Buffer.from(note, 'utf8')
+    if (this.#isTorn) this.#earlier.cutBack()
+    this.#isTorn = true
+    this.#earlier.append(bytes, 0, bytes.length)
+    this.#isTorn = false
+    this.#kept = note
   }
 
   close(): void {

@@ -24,8 +24,9 @@ export function openCheckpoint(note: string, verifier: NoteVerifier): Checkpoint
   return root?.length === HASH_BYTES ? { origin, size: Number(digits), root } : null
 }
 
-/** The notes of a `checkpoints` file, in order; null when something in it is not a note with one signature. */
-export function splitCheckpoints(text: string): readonly string[] | null {
+/** The notes of a `checkpoints` file, in order, and what follows the last of them; all of it when it does not begin with one. */
+export function splitCheckpoints(text: string): { readonly notes: readonly string[]; readonly rest: string } {
   const notes = text.match(/[^\n]+\n[^\n]+\n[^\n]+\n\n[^\n]+\n/gu) ?? []
-  return notes.join('') === text ? notes : null
+  const whole = notes.join('')
+  return text.startsWith(whole) ? { notes, rest: text.slice(whole.length) } : { notes: [], rest: text }
 }

@@ -84,7 +84,7 @@ class Verification {
     const first = await this.#firstLine(open)
     const openingKey = textOf(first?.['key']) || null
     const verifier = this.#chooseKey(openingKey, newest, statement, first)
-    const checkpoints = verifier === null ? [] : await this.#openCheckpoints(newest, verifier)
+    const checkpoints = verifier === null ? [] : await this.#openCheckpoints(newest, verifier, statement !== null)
     const log = new LogCheck(checkpoints, open)
     const tornBytes = await this.#readLog(log)
     this.#judgeLines(log, checkpoints.at(-1) ?? null, tornBytes, statement !== null)
@@ -121,8 +121,9 @@ class Verification {
     const keys = [openingKey, isMembers(named) ? textOf(named['keyid']) : null].flatMap(text => readVerifier(text ?? '') ?? [])
     const fitting = keys.find(key => newest !== null && openCheckpoint(newest, key) !== null) ?? keys[0]
     if (fitting !== undefined) return fitting
-    if (first === null && newest === null && statement === null && this.#source.page === null)
-      this.#findings.incomplete('there is no line and no signature: the gateway ended before it had written one')
+    const isOpened = first !== null && (isSealed(first) || first['kind'] === 'run.open')
+    if (!isOpened && statement === null && this.#source.page === null)
+      this.#findings.incomplete('there is no run.open: the gateway failed before it could write it, or it was taken away')
     else if (first !== null && isSealed(first) && statement === null)
       this.#findings.incomplete(
         'nothing could be checked: the key is named in a sealed line; give it with --key, or open the line with --identity',
@@ -131,13 +132,15 @@ class Verification {
     return null
   }
 
-  async #openCheckpoints(newest: string | null, verifier: NoteVerifier): Promise<readonly Checkpoint[]> {
+  async #openCheckpoints(newest: string | null, verifier: NoteVerifier, isClosed: boolean): Promise<readonly Checkpoint[]> {
     const findings = this.#findings
     const earlier = await this.#small(CHECKPOINTS_FILE)
-    const notes = splitCheckpoints(earlier ?? '')
-    if (notes === null) findings.tampered(`${CHECKPOINTS_FILE} is not a list of signed notes`)
+    const { notes, rest } = splitCheckpoints(earlier ?? '')
+    if (rest !== '' && isClosed) findings.tampered(`${CHECKPOINTS_FILE} is not a list of signed notes`)
+    // Only what was being written when the gateway ended: the newest checkpoint is a file of its own.
+    else if (rest !== '') findings.incomplete(`the last note of ${CHECKPOINTS_FILE} is torn`)
     const opened: Checkpoint[] = []
-    for (const [index, note] of (notes ?? []).entries()) {
+    for (const [index, note] of notes.entries()) {
       const checkpoint = openCheckpoint(note, verifier)
       // After a crash the newest may stand in both files.
       if (checkpoint === null) findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is not signed by the key`)

@@ -351,9 +351,9 @@ function rootOf(of: readonly string[]): Buffer {
 
 /** All checkpoints, the newest last; each verified. */
 function checkpoints(key: string): { origin: string; size: number; root: Buffer }[] {
-  const earlier = splitCheckpoints(readFileSync(path.join(dir, 'checkpoints'), 'utf8'))
-  assert.ok(earlier !== null)
-  return [...earlier, readFileSync(path.join(dir, 'checkpoint'), 'utf8')].map(note => {
+  const { notes, rest } = splitCheckpoints(readFileSync(path.join(dir, 'checkpoints'), 'utf8'))
+  assert.equal(rest, '')
+  return [...notes, readFileSync(path.join(dir, 'checkpoint'), 'utf8')].map(note => {
     const checkpoint = openCheckpoint(note, readVerifier(key)!)
     assert.ok(checkpoint !== null)
     return checkpoint

@@ -85,10 +85,10 @@ describe('a checkpoint', () => {
 
   it('is found again in a file of many, which holds nothing else', () => {
     const notes = [1, 2, 3].map(size => signCheckpoint({ origin: signer.name, size, root }, signer))
-    assert.deepEqual(splitCheckpoints(notes.join('')), notes)
-    assert.deepEqual(splitCheckpoints(''), [])
-    assert.equal(splitCheckpoints(`${notes.join('')}x`), null)
-    assert.equal(splitCheckpoints(notes.join('\n')), null)
+    assert.deepEqual(splitCheckpoints(notes.join('')), { notes, rest: '' })
+    assert.deepEqual(splitCheckpoints(''), { notes: [], rest: '' })
+    assert.deepEqual(splitCheckpoints(`${notes.join('')}x`), { notes, rest: 'x' })
+    assert.notEqual(splitCheckpoints(notes.join('\n')).rest, '')
   })
 })
 

@@ -259,6 +259,27 @@ describe('verifying a recording that has no end', () => {
     rmSync(dir, { recursive: true })
   })
 
+  it('calls checkpoints that were torn with the gateway INCOMPLETE, and those of a sealed recording tampered', async () => {
+    const dir = path.join(root, 'torn-notes')
+    const { log } = logIn(dir)
+    tellStory(log)
+    const cut = readFileSync(path.join(dir, 'checkpoints')).subarray(0, -20)
+    for (const from of [dir, sealed]) {
+      const names = from === dir ? ['events.jsonl', 'checkpoint'] : Object.keys(good)
+      const files = Object.fromEntries(names.map(name => [name, readFileSync(path.join(from, name))]))
+      const checkpoints = from === dir ? cut : good['checkpoints']!.subarray(0, -20)
+      assert.equal((await verifySource('torn', memory({ ...files, checkpoints }))).verdict, from === dir ? 'incomplete' : 'tampered')
+    }
+    rmSync(dir, { recursive: true })
+  })
+
+  it('calls a log without a single line INCOMPLETE: nobody changed anything, there was nothing', async () => {
+    for (const text of ['', '{"seq":1,"at"']) {
+      const report = await verifySource('blank', memory({ 'events.jsonl': Buffer.from(text) }))
+      assert.deepEqual([report.verdict, report.lines, report.key], ['incomplete', 0, null])
+    }
+  })
+
   it('calls a log that failed INCOMPLETE', async () => {
     const { log } = logIn(path.join(root, 'failed'), { limits: { maxEventChars: 5000 } })
     tellStory(log)
