@@ -2,11 +2,10 @@
 import net from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { ApprovalDesk, ApprovalProgress, ApprovalRequest } from '../../../gateway/core/approval.ts'
 import { systemClock } from '../../../gateway/core/clock.ts'
 import type { Command, SqlCommand } from '../../../gateway/core/command.ts'
 import type { Connection } from '../../../gateway/core/connection.ts'
-import type { Decision, Verdict } from '../../../gateway/core/decision.ts'
+import type { Decision } from '../../../gateway/core/decision.ts'
 import type { Masker } from '../../../gateway/core/masker.ts'
 import type { Policy } from '../../../gateway/core/policy.ts'
 import { Secret } from '../../../gateway/core/secret.ts'
@@ -16,6 +15,9 @@ import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
 import { newTicket } from '../../../gateway/session/ticket.ts'
 import { dba, identity, noMasks, policyThat, run } from '../../session/samples.ts'
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
+import { People } from '../../session/people.ts'
+
+export { approved, expired, People, rejected } from '../../session/people.ts'
 
 export interface GatewaySettings {
   readonly target: {
@@ -46,60 +48,6 @@ export interface TestGateway {
   texts(): readonly string[]
   stop(): Promise<void>
 }
-
-/** People who are asked: every request waits until the test answers it. */
-export class People implements ApprovalDesk {
-  readonly asked: { readonly request: ApprovalRequest; readonly signal: AbortSignal; readonly answer: (verdict: Verdict) => void }[] = []
-  readonly reports: string[] = []
-  #wake: () => void = () => {}
-
-  ask(request: ApprovalRequest, progress: ApprovalProgress, signal: AbortSignal): Promise<Verdict> {
-    const hold = {
-      code: 'ABCD-2345',
-      rule: request.rule,
-      because: null,
-      approvers: 'dba',
-      until: new Date(Date.UTC(2030, 0, 1)),
-      where: 'https://pr.example/1',
-    }
-    return new Promise(resolve => {
-      progress.onHeld(hold, 'sha256:00')
-      progress.onPosted(hold, 'sha256:00')
-      const gone = (): void => resolve({ outcome: 'superseded', at: new Date(), reason: 'the client went away' })
-      if (signal.aborted) gone()
-      signal.addEventListener('abort', gone, { once: true })
-      this.asked.push({ request, signal, answer: resolve })
-      this.#wake()
-    })
-  }
-
-  report(_: string, outcome: string): void {
-    this.reports.push(outcome)
-  }
-
-  /** Waits until so many requests were made, and returns the last of them. */
-  async request(count: number): Promise<People['asked'][number]> {
-    while (this.asked.length < count) {
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-    }
-    return this.asked[count - 1]!
-  }
-}
-
-export const approved: Verdict = {
-  outcome: 'approved',
-  by: [{ id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() }],
-  at: new Date(),
-}
-export const rejected: Verdict = {
-  outcome: 'rejected',
-  by: { id: 1, login: 'dana', evidence: 'https://pr.example/2', at: new Date() },
-  at: new Date(),
-  reason: 'not today',
-}
-export const expired: Verdict = { outcome: 'expired', at: new Date(), reason: 'nobody answered' }
 
 export async function gatewayThat(settings: GatewaySettings): Promise<TestGateway> {
   const { target } = settings
