@@ -21,6 +21,12 @@ export interface TlsSettings {
   readonly ca: string | null
 }
 
+/** A user and groups of the target that stand for this workflow. */
+export interface Impersonation {
+  readonly user: string
+  readonly groups: readonly string[]
+}
+
 export interface Connection {
   readonly name: string
   readonly protocol: Protocol
@@ -34,6 +40,8 @@ export interface Connection {
   readonly database: string | null
   /** ssh: pinned host keys `SHA256:…`; empty elsewhere. */
   readonly hostKeys: readonly string[]
+  /** kubernetes: who the cluster takes the workflow for, as written in the policy. */
+  readonly impersonate?: Impersonation
   /** Groups that may open it. */
   readonly groups: readonly string[]
 }

@@ -2,6 +2,7 @@
 import type { Connection, Protocol } from '../core/connection.ts'
 import type { ApproverGroup } from '../core/decision.ts'
 import { isLoopback, parseAddress, urlProblem } from './address.ts'
+import { templateProblem } from '../core/identity-template.ts'
 import { parseCredentialRef } from './credential-ref.ts'
 import type { KnownNames } from './known-names.ts'
 import { parseFunctionName } from './mask-target.ts'
@@ -41,9 +42,14 @@ export function parseConnection(name: string, shape: ConnectionShape, surroundin
   if (tls.mode === 'disable' && shape.protocol === 'postgres' && !isLoopback(address.host)) {
     problems.warn([...path, 'tls'], 'tls: disable sends every row, and what logs in, over the network as it is')
   }
-  if (shape.use !== undefined && shape.protocol !== 'postgres') {
-    problems.add([...path, 'use'], 'the built-in rule sets are for postgres; write rules for this connection')
+  if (shape.use !== undefined && shape.protocol === 'ssh') {
+    problems.add([...path, 'use'], 'the built-in rule sets are for postgres and kubernetes; write rules for this connection')
   }
+  if (shape.use?.includes('admin') === true && shape.protocol === 'postgres') {
+    problems.add([...path, 'use'], 'the rule set admin is for kubernetes')
+  }
+  const impersonate = shape.protocol === 'kubernetes' && shape.impersonate !== undefined ? shape.impersonate : null
+  if (impersonate !== null) checkImpersonation(impersonate, [...path, 'impersonate'], problems)
   warnHostKeys(shape, path, problems)
   const connection: Connection = {
     name,
@@ -56,6 +62,7 @@ export function parseConnection(name: string, shape: ConnectionShape, surroundin
     database: shape.protocol === 'postgres' ? (shape.database ?? null) : null,
     hostKeys: shape.protocol === 'ssh' ? shape['host-keys'] : [],
     groups: shape.groups,
+    ...(impersonate === null ? {} : { impersonate: { user: impersonate.user, groups: impersonate.groups ?? [] } }),
   }
   const approvers = approversOf(shape.approvers, surroundings.approvers)
   const asks = shape.default === 'ask' || shape.use?.includes('careful') === true
@@ -72,6 +79,18 @@ export function parseConnection(name: string, shape: ConnectionShape, surroundin
     default: shape.default,
     approvers: asks || shape.approvers !== undefined ? approvers : null,
     trustedFunctions: new Set([...surroundings.trustedFunctions, ...trusted]),
+  }
+}
+
+function checkImpersonation(shape: { user: string; groups?: string[] | undefined }, path: Path, problems: Problems): void {
+  const texts = [['user', shape.user] as const, ...(shape.groups ?? []).map((group, index) => [index, group] as const)]
+  for (const [key, text] of texts) {
+    const place = typeof key === 'number' ? [...path, 'groups', key] : [...path, key]
+    const problem = templateProblem(text)
+    if (problem !== null) problems.add(place, problem)
+    // Masters pass every check of the cluster, its own audit rules too.
+    if (text === 'system:masters')
+      problems.add(place, 'system:masters is nobody to stand for a workflow: bind a role to a group of your own')
   }
 }
 

@@ -109,12 +109,13 @@ function parseKubernetes(shape: NonNullable<RuleShape['kubernetes']>, path: Path
       problems.add([...path, 'resources', index], 'a resource is written resource[.group][/subresource], in lower case: deployments.apps')
     }
   }
+  if (shape.dryRun !== undefined && shape['dry-run'] !== undefined) problems.add([...path, 'dryRun'], 'dryRun and dry-run are the same')
   return {
     verbs: shape.verbs ?? null,
     resources: shape.resources?.map(text => compileGlob(text, '/')) ?? null,
     namespaces: shape.namespaces?.map(text => compileGlob(text, null)) ?? null,
     names: shape.names?.map(text => compileGlob(text, null)) ?? null,
-    dryRun: shape['dry-run'] ?? null,
+    dryRun: shape['dry-run'] ?? shape.dryRun ?? null,
     commands: shape.commands?.map(parseArgv) ?? null,
   }
 }

@@ -32,7 +32,7 @@ export type Source =
 export type Authority = { readonly kind: 'pem'; readonly text: string } | { readonly kind: 'file'; readonly path: string }
 
 export type Outcome = 'allow' | 'ask' | 'deny'
-export type Preset = 'read-only' | 'careful'
+export type Preset = 'read-only' | 'careful' | 'admin'
 
 /** One entry of `connections:`. */
 export interface ConnectionEntry {

@@ -77,6 +77,7 @@ const source = z.discriminatedUnion('kind', [
   }),
 ])
 
+const template = line.meta({ description: 'Text with {claims.NAME}, {identity.subject}, {identity.issuer} or {run.FIELD} in it' })
 const outcome = z.enum(['allow', 'ask', 'deny'])
 const functions = entry({
   trust: list(word).meta({ description: 'Functions whose body need not be understood, schema.name', examples: [['public.safe_add']] }),
@@ -95,9 +96,9 @@ const anyConnection = {
     }),
   groups: names.meta({ description: 'Who may open it' }),
   default: outcome.default('deny').meta({ description: 'For a command that no rule matches' }),
-  use: list(z.enum(['read-only', 'careful']))
+  use: list(z.enum(['read-only', 'careful', 'admin']))
     .optional()
-    .meta({ description: 'Built-in rule sets' }),
+    .meta({ description: 'Built-in rule sets; admin is for kubernetes only' }),
   approvers: nameSchema.optional().meta({ description: 'Who is asked by the built-in rule sets and by default: ask' }),
 }
 const tlsMode = z.enum(['disable', 'require', 'verify-ca', 'verify-full'])
@@ -120,7 +121,17 @@ const connection = z.discriminatedUnion('protocol', [
       description: 'Fingerprints of the host keys, as ssh-keygen -l prints them',
     }),
   }),
-  entry({ protocol: z.literal('kubernetes'), ...anyConnection, ca: authority.optional() }),
+  entry({
+    protocol: z.literal('kubernetes'),
+    ...anyConnection,
+    ca: authority.optional(),
+    impersonate: entry({
+      user: template.meta({ description: 'Who the cluster takes the workflow for', examples: ['github:{claims.repository}'] }),
+      groups: list(template).optional(),
+    })
+      .optional()
+      .meta({ description: "The cluster's own audit log then names the workflow; the credential needs the right to impersonate" }),
+  }),
 ])
 
 const argv = z.union([pattern, list(pattern)])
@@ -151,6 +162,8 @@ const kubernetes = entry({
       'patch',
       'delete',
       'deletecollection',
+      'bind',
+      'escalate',
       'proxy',
       'post',
       'put',
@@ -165,6 +178,7 @@ const kubernetes = entry({
   namespaces: list(pattern).optional(),
   names: list(pattern).optional(),
   'dry-run': z.boolean().optional(),
+  dryRun: z.boolean().optional().meta({ description: 'The same as dry-run' }),
   commands: list(argv).optional().meta({ description: 'What exec may run, word by word' }),
 })
 

@@ -1,4 +1,5 @@
 // Arranges policies, identities and commands for the tests of this folder.
+import { kubernetesPowers } from '../../gateway/core/command.ts'
 import type { KubernetesCommand, SqlCommand, SqlEffect, SshCommand } from '../../gateway/core/command.ts'
 import type { Decision } from '../../gateway/core/decision.ts'
 import type { Command } from '../../gateway/core/command.ts'
@@ -139,7 +140,7 @@ export function kubernetes(rest: Partial<KubernetesCommand> = {}): KubernetesCom
     dryRun: false,
     argv: [],
     argvs: rest.argv === undefined ? [] : [rest.argv],
-    powers: [],
+    powers: kubernetesPowers.filter(power => rest.resource?.endsWith(`/${power}`)),
     ...rest,
   }
 }

@@ -1,6 +1,9 @@
 // From one HTTP request to the command that policy, people and recording see. What cannot be one thing to every reader is refused here.
 import type { Certainty, KubernetesCommand } from '../../core/command.ts'
 import { pathProblem } from './canonical-path.ts'
+import { readExecWords, unreadableIn } from './exec-words.ts'
+import type { ExecReading } from './exec-words.ts'
+import { powersOf } from './powers.ts'
 import { Query } from './query.ts'
 import { readRequestInfo } from './request-info.ts'
 import type { RequestInfo } from './request-info.ts'
@@ -62,15 +65,21 @@ export function readKubernetesRequest({ method, target, body }: KubernetesReques
     return { kind: 'refused', reason: 'the path is not canonical: it ends with a slash' }
   }
   if (info.kind === 'non-resource' && (method === 'GET' || method === 'HEAD') && discovery.test(path)) return { kind: 'discovery' }
+  const unreadable = info.kind === 'resource' && info.subresource === 'exec' ? unreadableIn(query.all('command')) : null
+  if (unreadable !== null) return { kind: 'refused', reason: `the command holds a character that cannot be shown (${unreadable})` }
   return { kind: 'command', command: commandOf(method, target, info, query, body), info, query }
 }
 
 function commandOf(method: string, target: string, info: RequestInfo, query: Query, body: Buffer | null): KubernetesCommand {
-  const doubt = doubtOf(method, info)
-  const certainty: Certainty = doubt === null ? 'parsed' : 'opaque'
-  const base = { protocol: 'kubernetes' as const, certainty, doubt, text: `${method} ${target}` }
+  const inside = insideOf(info, query)
+  const outer = doubtOf(method, info)
+  const doubt = outer ?? inside.doubt
+  // The request is understood where only what happens in the container is not.
+  const certainty: Certainty = doubt === null ? 'parsed' : outer === null ? 'partial' : 'opaque'
+  const base = { protocol: 'kubernetes' as const, certainty, doubt, text: `${method} ${target}`, powers: powersOf(info) }
   if (info.kind === 'non-resource') {
-    return { ...base, verb: info.verb, resources: [info.path], resource: info.path, namespace: '', name: '', dryRun: false, argv: [] }
+    const { verb, path } = info
+    return { ...base, verb, resources: [path], resource: path, namespace: '', name: '', dryRun: false, argv: [], argvs: [] }
   }
   const { verb, group, namespace, name, subresource } = info
   const plain = group === '' ? info.resource : `${info.resource}.${group}`
@@ -83,7 +92,16 @@ function commandOf(method: string, target: string, info: RequestInfo, query: Que
     name,
     dryRun: writes.has(verb) && isDryRun(verb, query, body),
     argv: subresource === 'exec' ? query.all('command') : [],
+    argvs: inside.argvs,
   }
+}
+
+/** What would run in the container. */
+function insideOf(info: RequestInfo, query: Query): ExecReading {
+  const nothing: ExecReading = { argvs: [], doubt: null }
+  if (info.kind === 'non-resource') return nothing
+  if (info.subresource === 'exec') return readExecWords(query.all('command'))
+  return info.subresource === 'attach' && query.isOn('stdin') ? { argvs: [], doubt: 'what will be typed is not known' } : nothing
 }
 
 function doubtOf(method: string, info: RequestInfo): string | null {

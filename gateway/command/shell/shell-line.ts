@@ -5,7 +5,7 @@ import { readShell } from './shell-reader.ts'
 import { GOVERNING_NAME, ShellDoubt } from './shell-word.ts'
 import type { SimpleCommand } from './shell-word.ts'
 import { MAX_DEPTH } from './word-reader.ts'
-import { unwrap } from './wrappers.ts'
+import { shellText, unwrap } from './wrappers.ts'
 
 /** Stands in an argument list for everything from the first argument on that the line itself does not tell. */
 const UNKNOWN_ARGUMENT = '⟦not known⟧'
@@ -27,6 +27,22 @@ export interface ShellLine {
 export function readShellLine(line: string): ShellLine {
   const reading = new LineReading()
   reading.line(line, 0)
+  return whatWasRead(reading)
+}
+
+/**
+ * Reads a program with its arguments as they are handed to the system, without a shell between. A shell that is given its text
+ * (`sh -c text`) stands for that text: its own name is no program in the line.
+ */
+export function readArgv(argv: readonly string[]): ShellLine {
+  const reading = new LineReading()
+  const text = shellText(argv)
+  if (text === null) reading.argv(argv)
+  else reading.line(text, 0)
+  return whatWasRead(reading)
+}
+
+function whatWasRead(reading: LineReading): ShellLine {
   return {
     programs: [...new Set(reading.argvs.map(([program = '']) => program))],
     argvs: reading.argvs,
@@ -54,6 +70,10 @@ class LineReading {
       else if (error instanceof RangeError) this.#doubt('it is nested too deep')
       else throw error
     }
+  }
+
+  argv(words: readonly string[]): void {
+    this.#run(words, 0)
   }
 
   #command({ assignments, words, redirects }: SimpleCommand, depth: number): void {

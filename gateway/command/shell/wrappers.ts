@@ -49,6 +49,12 @@ const forms: Readonly<Record<string, WrapperForm>> = {
   },
   busybox: { alone: [], valued: [] },
   toybox: { alone: [], valued: [] },
+  nsenter: {
+    alone: Array.from('amuinpCUTFreZ', letter => `-${letter}`).concat(
+      'all mount uts ipc net pid cgroup user time no-fork root env preserve-credentials'.split(' ').map(name => `--${name}`),
+    ),
+    valued: ['-t', '--target', '-S', '--setuid', '-G', '--setgid'],
+  },
   caffeinate: { alone: ['-i', '-s', '-d'], valued: [] },
   catchsegv: { alone: [], valued: [] },
 }
@@ -125,9 +131,17 @@ function readShellCall(args: readonly Argument[]): Behaviour {
     if (!/^-[a-z]+$/.test(arg) || /[^celnuxfC]/.test(arg.slice(1))) break
     if (!arg.includes('c')) continue
     const text = args[at + 1] ?? null
-    return text === null ? doubt('a shell text that is not known') : { kind: 'shell', text }
+    // Options may stand between -c and its text.
+    return text === null || /^[-+]/.test(text) ? doubt('a shell text that is not known') : { kind: 'shell', text }
   }
   return doubt('a shell that reads a file or its input')
+}
+
+/** The text of a shell that is given one (`sh -c text`, `bash -lc text`); null for any other program. */
+export function shellText([program = '', ...args]: readonly string[]): string | null {
+  if (!SHELLS.has(program.slice(program.lastIndexOf('/') + 1))) return null
+  const call = readShellCall(args)
+  return call.kind === 'shell' ? call.text : null
 }
 
 function readXargs(args: readonly Argument[]): Behaviour {

@@ -25,8 +25,8 @@ export interface AnswerParts {
   readonly masks: ObjectMask
   readonly startedMs: number
   readonly signal: AbortSignal
-  /** Value of a Warning header, null = none. */
-  readonly warning: string | null
+  /** Values of Warning headers. */
+  readonly warnings: readonly string[]
 }
 
 /** Up to here an answer is looked at whole, and gets its length; a longer list goes element by element. */
@@ -40,7 +40,7 @@ export async function relayAnswer(parts: AnswerParts): Promise<void> {
     const shaper = shaperFor(parts, record)
     const headers = answeredHeaders(answer.headers)
     delete headers['content-encoding']
-    if (parts.warning !== null) headers['warning'] = [...[answer.headers['warning'] ?? []].flat(), parts.warning]
+    if (parts.warnings.length > 0) headers['warning'] = [...[answer.headers['warning'] ?? []].flat(), ...parts.warnings]
     response.statusCode = answer.statusCode ?? 500
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     await flow(decoded(answer), shaper, parts, record)

@@ -7,7 +7,7 @@ import type { Admission, Hold, Session } from '../../core/session.ts'
 import { relayAnswer } from './answer.ts'
 import { ChangePreview } from './change-preview.ts'
 import { readBody } from './request-body.ts'
-import { answeredHeaders, forwardedHeaders, readableAccept } from './request-headers.ts'
+import { answeredHeaders, forwardedHeaders, readableAccept, wantsToImpersonate } from './request-headers.ts'
 import { sendStatus } from './send-status.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
@@ -80,7 +80,8 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
   const contentType = request.headers['content-type'] ?? ''
   refuseHarmfulWrite(wish.command, body, contentType, masks)
   const command = shownCommand(wish.command, body, contentType, masks)
-  const headers = { ...forwardedHeaders(request.headers), accept: readableAccept(request.headers.accept) }
+  const isProxied = wish.info.kind === 'resource' && wish.info.subresource === 'proxy'
+  const headers = { ...forwardedHeaders(request.headers, isProxied), accept: readableAccept(request.headers.accept) }
   const forward: TargetRequest = { method: request.method ?? '', target: request.url ?? '', headers, body }
   const preview = new ChangePreview(visit.target, session, wish, forward)
   const hold: { current: Hold | null } = { current: null }
@@ -107,7 +108,7 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
     session.append({ kind: 'error', command: number, code: known.code, message: known.message })
     throw error
   }
-  await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warning: warningOf(hold.current) })
+  await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warnings: warningsOf(hold.current, request) })
 }
 
 /** Kinds and schemas: what every client asks first. The gateway asks for it on its own account; nothing in it is anybody's data. */
@@ -147,12 +148,17 @@ export function masksOf(session: Session): NonNullable<Session['masker']['object
   return masks
 }
 
-function warningOf(hold: Hold | null): string | null {
-  if (hold === null) return null
-  const where = hold.where === null ? '' : ` ${hold.where}`
-  const text = `sallyport: held by rule ${hold.rule}, approved as ${hold.code}${where}`
-  // A quoted string of printable ASCII (RFC 9110, 5.6.4).
-  return `299 - "${text.replaceAll(/[^\u0020-\u007e]/g, '?').replaceAll(/["\\]/g, "'")}"`
+function warningsOf(hold: Hold | null, { headers }: IncomingMessage): readonly string[] {
+  const where = hold?.where === null || hold === null ? '' : ` ${hold.where}`
+  return [
+    ...(hold === null ? [] : [`held by rule ${hold.rule}, approved as ${hold.code}${where}`]),
+    ...(wantsToImpersonate(headers) ? ['the request ran as this run, not as who it asked to be: impersonation is not passed on'] : []),
+  ].map(warning)
+}
+
+/** A quoted string of printable ASCII (RFC 9110, 5.6.4). */
+function warning(text: string): string {
+  return `299 - "sallyport: ${text.replaceAll(/[^\u0020-\u007e]/g, '?').replaceAll(/["\\]/g, "'")}"`
 }
 
 export function refusedRequest(reason: string): SallyportError {

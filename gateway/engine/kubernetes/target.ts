@@ -108,10 +108,15 @@ export class KubernetesTarget {
   }
 
   #open(lease: Lease, request: TargetRequest, signal: AbortSignal): http.ClientRequest {
-    const { host, port } = this.#connection
+    const { host, port, impersonate } = this.#connection
     const { credential, agent } = this.#poolFor(lease)
     const headers: Headers = { ...request.headers, host: `${net.isIPv6(host) ? `[${host}]` : host}:${port}` }
     if (credential.kind === 'token') headers['authorization'] = `Bearer ${credential.token}`
+    // The last word: nothing that a client sent has one of these names.
+    if (impersonate !== undefined) {
+      headers['impersonate-user'] = impersonate.user
+      if (impersonate.groups.length > 0) headers['impersonate-group'] = [...impersonate.groups]
+    }
     if (request.body !== null) headers['content-length'] = String(request.body.length)
     return this.#module().request({ host, port, method: request.method, path: request.target, headers, agent, signal })
   }

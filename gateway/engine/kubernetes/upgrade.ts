@@ -18,6 +18,8 @@ import type { Visit } from './visit.ts'
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
 
 const MAX_REFUSAL_BYTES = 64 * 1_024
+const channels = new Set(['v5.channel.k8s.io', 'v4.channel.k8s.io'])
+const tunnels = new Set(['SPDY/3.1+portforward.k8s.io'])
 const carried = new Set(['exec', 'attach', 'portforward'])
 
 export async function answerUpgrade(visit: Visit, request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
@@ -95,11 +97,12 @@ function formOf({ info, command }: Wish, protocol: string, request: IncomingMess
   if (protocol !== 'websocket' && protocol !== 'spdy/3.1') {
     throw new SallyportError('PROTOCOL_VIOLATION', 'streams are WebSocket or SPDY/3.1')
   }
-  if (info.subresource === 'portforward') return 'bytes'
-  if (protocol === 'spdy/3.1') return 'spdy'
+  if (protocol === 'spdy/3.1') return info.subresource === 'portforward' ? 'bytes' : 'spdy'
+  // Some servers take a bearer token from here: nothing but names of protocols goes on.
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
-  if (offered.length > 0 && offered.every(name => /^(?:v[45]\.)?channel\.k8s\.io$/.test(name))) return 'channels'
-  throw new SallyportError('PROTOCOL_VIOLATION', 'streams over WebSocket are v4.channel.k8s.io or v5.channel.k8s.io')
+  const wanted = info.subresource === 'portforward' ? tunnels : channels
+  if (offered.length > 0 && offered.every(name => wanted.has(name))) return info.subresource === 'portforward' ? 'bytes' : 'channels'
+  throw new SallyportError('PROTOCOL_VIOLATION', `${info.subresource} over WebSocket is ${[...wanted].join(' or ')}`)
 }
 
 /** A Status in place of the switch. */

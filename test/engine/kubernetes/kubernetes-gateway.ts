@@ -18,6 +18,8 @@ import { Secret } from '../../../gateway/core/secret.ts'
 import { createKubernetesEngine } from '../../../gateway/engine/kubernetes/engine.ts'
 import { maskerFor } from '../../../gateway/mask/masker-for.ts'
 import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
+import type { FrontDeskParts } from '../../../gateway/session/front-desk.ts'
+import type { FrontDesk } from '../../../gateway/core/session.ts'
 import { newTicket } from '../../../gateway/session/ticket.ts'
 import { makeRunCertificate } from '../../../gateway/wire/kubernetes/run-certificate.ts'
 import { startKubernetes } from '../../../world/kubernetes/server.ts'
@@ -72,6 +74,9 @@ export async function kubernetesGateway(
     readonly masks?: readonly MaskRule[]
     readonly lease?: (world: KubernetesServer) => Lease
     readonly plain?: boolean
+    readonly connection?: Partial<Connection>
+    /** Replaces the lending of one lease for ever. */
+    readonly borrow?: (world: KubernetesServer) => Promise<Lease>
   } = {},
 ): Promise<KubernetesGateway> {
   const world = await startKubernetes({ isPlain: settings.plain ?? false })
@@ -86,6 +91,7 @@ export async function kubernetesGateway(
     database: null,
     hostKeys: [],
     groups: ['release'],
+    ...settings.connection,
   }
   const recorder = new MemoryRecorder()
   const people = new People()
@@ -98,7 +104,7 @@ export async function kubernetesGateway(
     expiresAt: null,
     receipt: 'env://X',
   }
-  const desk = openFrontDesk({
+  const desk = await opened(world, {
     connection,
     ticket,
     identity,
@@ -116,7 +122,7 @@ export async function kubernetesGateway(
     masker: maskerFor(settings.masks ?? [], Buffer.alloc(32, 7))(identity, connection),
     recorder,
     approvals: people,
-    leases: { borrow: async () => lease },
+    leases: { borrow: async () => (await settings.borrow?.(world)) ?? lease },
     clock: systemClock,
     keptRows: 100,
   })
@@ -193,6 +199,16 @@ export async function kubernetesGateway(
     },
   }
   return gateway
+}
+
+/** A desk that does not open leaves nothing behind. */
+async function opened(world: KubernetesServer, parts: FrontDeskParts): Promise<FrontDesk> {
+  try {
+    return openFrontDesk(parts)
+  } catch (error) {
+    await world.stop()
+    throw error
+  }
 }
 
 export function runProgram(program: string, args: readonly string[], cwd: string, env: Record<string, string>, input = ''): Promise<Ran> {
