@@ -12,7 +12,7 @@ import { encryptAge } from './age/age-file.ts'
 import type { AgeKey } from './age/age-keys.ts'
 import { boundedJson } from './bounded-event.ts'
 import { CheckpointFiles } from './checkpoint-files.ts'
-import { AGE_SUFFIX, EVENTS_FILE, KEYS_FILE, recordingFiles, REPLAY_FILE } from './layout.ts'
+import { AGE_SUFFIX, EVENTS_FILE, KEYS_FILE, recordingFiles, REPLAY_FILE, STATEMENT_FILE } from './layout.ts'
 import { LineSeal } from './line-seal.ts'
 import { LogFile, replaceFile, Reserve, syncFolder } from './log-file.ts'
 import type { Disk } from './log-file.ts'
@@ -436,6 +436,8 @@ export class RunLog implements Recorder {
     for (const { reject } of this.#waiting.splice(0)) reject(failure)
     try {
       this.#reserve.release()
+      // A line behind what was stated would make a whole recording look changed.
+      if (recordingFiles(this.#disk, this.dir).includes(STATEMENT_FILE)) return failure
       this.#terminals.abandon()
       this.#file.cutBack()
       this.#put(null, { kind: 'error', command: null, code: failure.code, message: `${failure.message}: ${whyOf(cause)}` })

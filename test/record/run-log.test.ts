@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { SallyportError } from '../../gateway/core/errors.ts'
 import type { EventBody } from '../../gateway/core/events.ts'
+import { verifyRecording } from '../../gateway/record/verify-recording.ts'
 import { openCheckpoint, splitCheckpoints } from '../../gateway/record/checkpoint.ts'
 import type { Disk } from '../../gateway/record/log-file.ts'
 import { hashLine, MerkleTree } from '../../gateway/record/merkle-tree.ts'
@@ -295,6 +296,24 @@ describe('a disk that fails', () => {
     assert.throws(() => log.commit('s-1', commandOf(3, 'SELECT 3'), 'written'), failed)
   })
 
+  it('has each checkpoint once, also when the newest could not be put in place', () => {
+    let isBroken = false
+    const { log } = logIn(dir, { disk: failing({ renameSync: () => (isBroken ? refuse('ENOSPC') : undefined) }) })
+    tellStory(log)
+    isBroken = true
+    assert.throws(() => log.commit('s-2', [{ kind: 'session.close', reason: 'x', commands: 0, durationMs: 0 }], 'written'), failed)
+    const notes = readFileSync(path.join(dir, 'checkpoints'), 'utf8').match(/— [^\n]+/g)!
+    assert.equal(new Set(notes).size, notes.length)
+  })
+
+  it('adds nothing to a recording whose statement is written, when the folder cannot be synced', async () => {
+    const { log } = logIn(dir, { disk: failing({ fsyncSync: () => refuse('EIO') }) })
+    tellStory(log)
+    await assert.rejects(log.seal({ reason: 'finished' }), failed)
+    assert.equal(events().at(-1)!['kind'], 'run.close')
+    assert.equal((await verifyRecording(dir)).verdict, 'intact')
+  })
+
   it('fails when no file can be opened for a checkpoint', () => {
     let isBroken = false
     const { log } = logIn(dir, { disk: failing({ openSync: () => (isBroken ? refuse('EMFILE') : undefined) }) })
@@ -366,7 +385,15 @@ function sha256sum(name: string): string {
 }
 
 /** A disk on which calls may be made to throw before they do anything. */
-function failing(calls: { writeSync?: (bytes: Buffer) => void; openSync?: () => void; fdatasyncSync?: () => void }): Disk {
+interface Refusals {
+  writeSync?: (bytes: Buffer) => void
+  openSync?: () => void
+  fdatasyncSync?: () => void
+  fsyncSync?: () => void
+  renameSync?: () => void
+}
+
+function failing(calls: Refusals): Disk {
   return {
     ...fs,
     writeSync: ((fd: number, bytes: Buffer, offset: number, length: number) => {
@@ -375,6 +402,8 @@ function failing(calls: { writeSync?: (bytes: Buffer) => void; openSync?: () => 
     }) as Disk['writeSync'],
     openSync: (...args) => (calls.openSync?.(), fs.openSync(...args)),
     fdatasyncSync: fd => (calls.fdatasyncSync?.(), fs.fdatasyncSync(fd)),
+    fsyncSync: fd => (calls.fsyncSync?.(), fs.fsyncSync(fd)),
+    renameSync: (...args) => (calls.renameSync?.(), fs.renameSync(...args)),
   }
 }
 
