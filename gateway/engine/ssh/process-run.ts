@@ -70,8 +70,7 @@ export class ProcessRun {
       if (error instanceof SallyportError && error.code === 'RECORDING_FAILED') throw error
       return
     }
-    const isCopy = wish.kind === 'exec' && wish.reading.kind === 'commands' && wish.reading.isCopy
-    await this.#relay(upstream, admission.numbers[0] ?? 0, isCopy, startedAt)
+    await this.#relay(upstream, wish, admission.numbers[0] ?? 0, startedAt)
   }
 
   resize(size: WindowChangeInfo): void {
@@ -138,12 +137,13 @@ export class ProcessRun {
     }
   }
 
-  async #relay(upstream: ClientChannel, command: number, isCopy: boolean, startedAt: number): Promise<void> {
+  async #relay(upstream: ClientChannel, wish: Wish, command: number, startedAt: number): Promise<void> {
     const { channel, session, signal } = this.#parts
     const terminal = this.#terminal
     const capture = new StreamCapture(session.keptRows)
     const masks: TextStream[] = []
     // The other side of a copy: bytes of files, which a changed one would break. They are counted, not masked, as by sftp.
+    const isCopy = wish.kind === 'exec' && wish.reading.kind === 'commands' && wish.reading.isCopy
     const text = isCopy ? null : session.masker.text
     this.#upstream = upstream
     if (this.#size !== null) this.resize(this.#size)
@@ -157,14 +157,20 @@ export class ProcessRun {
     upstream.on('error', () => upstream.close())
     channel.once('close', () => upstream.close())
     if (signal.aborted) upstream.close()
+    // What a shell without a terminal is fed is what it runs.
+    const fed = wish.kind === 'shell' && terminal === null ? new TextStream(text) : null
     channel.on('data', (bytes: Buffer) => {
       capture.bytes.stdin += bytes.length
+      if (fed !== null) capture.keep('stdin', fed.push(bytes))
     })
     const broken = new AbortController()
     const failed = (error: unknown): void => broken.abort(error)
     const failure = new Promise<never>((_, reject) => broken.signal.addEventListener('abort', () => reject(broken.signal.reason)))
     if (terminal === null) channel.pipe(upstream)
-    else channel.pipe(terminal.typing().once('error', failed)).pipe(upstream)
+    else {
+      upstream.on('data', (bytes: Buffer) => terminal.echo(bytes))
+      channel.pipe(terminal.typing().once('error', failed)).pipe(upstream)
+    }
     const pass = (name: 'stdout' | 'stderr'): Promise<void> => {
       const mask = new TextStream(text)
       masks.push(mask)
@@ -195,6 +201,7 @@ export class ProcessRun {
       this.#upstream = null
       terminal?.close()
     }
+    if (fed !== null) capture.keep('stdin', fed.flush())
     this.#record(command, capture, masks, exit, performance.now() - startedAt)
     await this.#output.finish(exit)
   }

@@ -41,5 +41,9 @@ export function parseKey(text: string | Buffer): ParsedKey {
 }
 
 function newPair(): { readonly private: string; readonly public: string } {
-  return ssh2.utils.generateKeyPairSync('ed25519')
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519')
+    // The library drops a leading zero of the public half: one key in 256 cannot be read by anybody.
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair
+  }
 }

@@ -1,17 +1,18 @@
-// What a recording keeps of a command's output: the first lines of each stream as the client saw them, and how much there was.
+// What a recording keeps of a command's streams: the first lines of each as the client saw them, and how much there was.
 import type { RowsEvent } from '../../core/events.ts'
 
 const MAX_CHARACTERS = 64 * 1024
 const MAX_LINE_CHARACTERS = 4 * 1024
 
-type StreamName = 'stdout' | 'stderr'
+/** `stdin` is only counted, but for a shell: what it is fed is what it runs. */
+type StreamName = 'stdin' | 'stdout' | 'stderr'
 
 export class StreamCapture {
   readonly bytes = { stdin: 0, stdout: 0, stderr: 0 }
   readonly #maxLines: number
   readonly #rows: (readonly [StreamName, string])[] = []
-  readonly #open: Record<StreamName, Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
-  readonly #lines: Record<StreamName, number> = { stdout: 0, stderr: 0 }
+  readonly #open: Record<StreamName, Buffer> = { stdin: Buffer.alloc(0), stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
+  readonly #lines: Record<StreamName, number> = { stdin: 0, stdout: 0, stderr: 0 }
   #characters = 0
   #omitted = 0
 
@@ -19,9 +20,14 @@ export class StreamCapture {
     this.#maxLines = maxLines
   }
 
-  /** Bytes as they go to the client. */
+  /** Bytes as they pass. */
   take(stream: StreamName, bytes: Buffer): void {
     this.bytes[stream] += bytes.length
+    this.keep(stream, bytes)
+  }
+
+  /** Bytes that are kept, and not counted. */
+  keep(stream: StreamName, bytes: Buffer): void {
     let start = 0
     for (;;) {
       const end = bytes.indexOf(0x0a, start)
@@ -42,7 +48,7 @@ export class StreamCapture {
 
   /** The event; null when there was no output. */
   event(command: number): RowsEvent | null {
-    for (const stream of ['stdout', 'stderr'] as const) {
+    for (const stream of ['stdin', 'stdout', 'stderr'] as const) {
       if (this.#open[stream].length > 0) this.#line(stream, Buffer.alloc(0))
     }
     if (this.#rows.length === 0 && this.#omitted === 0) return null

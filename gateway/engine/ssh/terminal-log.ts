@@ -25,9 +25,16 @@ export class TerminalLog {
    */
   output(bytes: Buffer): Promise<void> | null {
     if (this.#error !== null) throw this.#error
-    const hasRoom = this.#recording.output(bytes)
-    this.#typed.shown(bytes)
-    return hasRoom ? null : this.#session.drained()
+    return this.#recording.output(bytes) ? null : this.#session.drained()
+  }
+
+  /** Takes what the target shows, before masks: only so is the echo of a masked value known for one. Not kept. */
+  echo(bytes: Buffer): void {
+    try {
+      this.#typed.shown(bytes)
+    } catch (error) {
+      this.#error = error
+    }
   }
 
   /** Passes on what is typed, once it is noted. */

@@ -56,8 +56,10 @@ export class TypedInput {
     const text = this.#shown.decode(bytes, { stream: true })
     if (this.#line !== null) this.#line.shown = (this.#line.shown + text).slice(-MAX_SHOWN_CHARACTERS)
     if (this.#ended === null) return
-    this.#ended.shown = (this.#ended.shown + text).slice(-MAX_SHOWN_CHARACTERS)
-    if (text.includes('\n')) this.#settle()
+    // What comes after the line's own end is no echo of it: a program may well repeat a password.
+    const end = text.indexOf('\n')
+    this.#ended.shown = (this.#ended.shown + (end === -1 ? text : text.slice(0, end))).slice(-MAX_SHOWN_CHARACTERS)
+    if (end !== -1) this.#settle()
   }
 
   /** The terminal ends. */

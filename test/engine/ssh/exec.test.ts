@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startSshd } from '../../../world/sshd/server.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
-import { approved, expired, rejected } from '../postgres/gateway-that.ts'
+import { approved, expired, rejected } from '../../session/people.ts'
 import { runProgram, sshGatewayThat } from './gateway-that.ts'
 import type { SshGateway, SshGatewaySettings } from './gateway-that.ts'
 

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startSshd } from '../../../world/sshd/server.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
-import { approved } from '../postgres/gateway-that.ts'
+import { approved } from '../../session/people.ts'
 import { sshGatewayThat } from './gateway-that.ts'
 import type { SshGateway } from './gateway-that.ts'
 

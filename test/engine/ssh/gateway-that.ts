@@ -20,7 +20,7 @@ import { parsePolicy } from '../../../gateway/policy/parse-policy.ts'
 import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
 import { newTicket } from '../../../gateway/session/ticket.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
-import { People } from '../postgres/gateway-that.ts'
+import { People } from '../../session/people.ts'
 import { identity, run } from '../../session/samples.ts'
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
 
