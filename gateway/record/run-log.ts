@@ -214,7 +214,6 @@ export class RunLog implements Recorder {
   }
 
   #openTerminals(): Terminals {
-    const log = this
     return new Terminals({
       disk: this.#disk,
       dir: this.dir,
@@ -223,9 +222,7 @@ export class RunLog implements Recorder {
       limits: this.#limits,
       host: {
         guard: work => this.#guard(work),
-        get hasFailed() {
-          return log.hasFailed
-        },
+        hasFailed: () => this.hasFailed,
         queued: () => this.#queued(),
         commit: (session, event) => this.commit(session, [event], 'written'),
       },

@@ -15,7 +15,7 @@ import type { TerminalLimits } from './terminal-file.ts'
 export interface TerminalHost {
   /** Does something that needs the disk. @throws {SallyportError} RECORDING_FAILED, and the log has failed with it. */
   guard<T>(work: () => T): T
-  readonly hasFailed: boolean
+  hasFailed(): boolean
   /** Bytes wait to be written: sees to it that they are, and says whether there is room for more. */
   queued(): boolean
   commit(session: string, event: FileEvent): void
@@ -82,7 +82,7 @@ export class Terminals {
     const terminal: OpenTerminal = {
       file,
       close: () => {
-        if (!this.#open.delete(terminal) || host.hasFailed) return
+        if (!this.#open.delete(terminal) || host.hasFailed()) return
         try {
           host.guard(() => file.end())
           this.#digests.set(file.name, file.sha256)
