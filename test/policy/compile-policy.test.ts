@@ -235,3 +235,22 @@ describe('looking at the text of a command', () => {
     assert.equal(looks(`  - { name: a, on: [web], when: 'command.text == "ls"', then: deny }\n`, 'web'), true)
   })
 })
+
+describe('a connection on which everything is allowed', () => {
+  function isOpen(rules: string, connection = 'db'): boolean | undefined {
+    const policy = compilePolicy(fileThat(`rules:\n${rules}`))
+    const known = policy.connections.get(connection)
+    assert.ok(known !== undefined)
+    return policy.allowsEverything?.(identityWith(fileThat('')), known, run)
+  }
+
+  it('has a rule without a condition that takes every command, and none that asks or denies', () => {
+    assert.equal(isOpen('  - { name: everything, then: allow }\n'), true)
+    assert.equal(isOpen('  - { name: everything, then: allow }\n  - { name: more, sql: { effects: [read] }, then: allow }\n'), true)
+    assert.equal(isOpen('  - { name: everything, then: allow }\n  - { name: no-ddl, sql: { effects: [ddl] }, then: deny }\n'), false)
+    assert.equal(isOpen('  - { name: everything, when: \'command.text != "x"\', then: allow }\n'), false)
+    assert.equal(isOpen('  - { name: understood, sql: { effects: [read, write, unknown] }, then: allow }\n'), false)
+    assert.equal(isOpen('  - { name: everything, groups: [pulls], then: allow }\n'), false)
+    assert.equal(isOpen('  - { name: everything, on: [web], then: allow }\n'), false)
+  })
+})

@@ -1,4 +1,4 @@
-// `npm run transparency [-- TESTS…]`: PostgreSQL's own regression suite, direct and through a gateway that allows everything.
+// `npm run transparency [-- TESTS…]`: PostgreSQL's own regression suite and its tests of pipelines (`pipelines`), direct and through a gateway that allows everything.
 // The suite's expected files belong to another build of the server, so some tests fail either way: what counts is that both runs print the same.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,14 +8,16 @@ import { gatewayThat } from '../../engine/postgres/gateway-that.ts'
 import { everything } from '../../cases/sql-policy.ts'
 import { installedPrograms, startInstalled } from '../installed-postgres.ts'
 import { fetchSuite } from './suite-source.ts'
-import { runSuite } from './suite-run.ts'
+import { runPipelines } from './pipeline-run.ts'
+import { makeDatabase, runSuite } from './suite-run.ts'
 
 const bin = installedPrograms()
 if (bin === null) {
   print('transparency: left out, because no PostgreSQL server is installed (Debian: postgresql).')
   process.exit(0)
 }
-const tests = process.argv.slice(2)
+const wanted = process.argv.slice(2)
+const tests = wanted.filter(name => name !== 'pipelines')
 const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-transparency-'))
 chmodSync(dir, 0o755)
 let differing = 0
@@ -29,8 +31,14 @@ try {
     try {
       const startedMs = performance.now()
       const env = gateway?.env ?? { PGHOST: '127.0.0.1', PGPORT: `${server.port}`, PGUSER: server.user, PGSSLMODE: 'disable' }
-      const outcome = await runSuite({ suite, bin, serverPort: server.port, env, out: printed[way], tests })
-      print(`${way}: ${outcome}; ${Math.round((performance.now() - startedMs) / 1000)} s`)
+      await makeDatabase(bin, server.port)
+      if (wanted.length === 0 || tests.length > 0) {
+        const outcome = await runSuite({ suite, bin, env, out: printed[way], tests })
+        print(`${way}: ${outcome}; ${Math.round((performance.now() - startedMs) / 1000)} s`)
+      }
+      if (suite.pipelines === null || (wanted.length > 0 && !wanted.includes('pipelines'))) continue
+      const pipelines = await runPipelines(suite.pipelines, { PGDATABASE: 'regression', ...env }, printed[way])
+      print(`${way}: pipelines: ${pipelines.failed} of ${pipelines.tests} tests failed`)
     } finally {
       await gateway?.stop()
       await server.stop()

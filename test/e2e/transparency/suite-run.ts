@@ -10,8 +10,6 @@ import type { Suite } from './suite-source.ts'
 export interface SuiteRun {
   readonly suite: Suite
   readonly bin: string
-  /** The server's own port: the database is made there, as no gateway opens another one than its own. */
-  readonly serverPort: number
   /** How psql reaches it. */
   readonly env: Readonly<Record<string, string>>
   readonly out: string
@@ -30,11 +28,8 @@ const settings = [
   "timezone_abbreviations TO 'Default'",
 ]
 
-/** Resolves with the last words of pg_regress. */
-export async function runSuite({ suite, bin, serverPort, env, out, tests }: SuiteRun): Promise<string> {
-  const isRoot = process.getuid?.() === 0
-  mkdirSync(out)
-  if (isRoot) chownSync(out, nobody.uid, nobody.gid)
+/** The database that everything runs in, as pg_regress would make it; on the server's own port, as no gateway opens another one than its own. */
+export async function makeDatabase(bin: string, serverPort: number): Promise<void> {
   const statements = ['CREATE DATABASE regression TEMPLATE template0', ...settings.map(one => `ALTER DATABASE regression SET ${one}`)]
   await promisify(execFile)(path.join(bin, 'psql'), [
     '-Xq',
@@ -47,6 +42,13 @@ export async function runSuite({ suite, bin, serverPort, env, out, tests }: Suit
     ...statements.flatMap(one => ['-c', one]),
     'postgres',
   ])
+}
+
+/** Resolves with the last words of pg_regress. */
+export async function runSuite({ suite, bin, env, out, tests }: SuiteRun): Promise<string> {
+  const isRoot = process.getuid?.() === 0
+  mkdirSync(out)
+  if (isRoot) chownSync(out, nobody.uid, nobody.gid)
   const where = ['--inputdir=.', `--outputdir=${out}`, `--bindir=${bin}`, `--dlpath=${suite.libraries}`]
   const login = ['--host=127.0.0.1', `--port=${env['PGPORT'] ?? ''}`, '--user=postgres', '--use-existing', '--dbname=regression']
   const what = tests.length === 0 ? ['--schedule=parallel_schedule'] : tests

@@ -1,5 +1,5 @@
 // PostgreSQL's regression suite from Debian's source package of the installed version, unpacked and built in a folder of its own.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
@@ -8,7 +8,12 @@ export interface Suite {
   readonly inputs: string
   /** Holds regress.so, where the server's headers are installed to build it, and its like; the server reads them. */
   readonly libraries: string
+  /** The program that tries pipelines, built; null without a compiler or headers. */
+  readonly pipelines: string | null
 }
+
+/** What is built needs these; the server itself is there already. */
+const packages = ['gcc', 'libc6-dev', 'libpq-dev'] as const
 
 const list = 'deb-src http://deb.debian.org/debian bookworm main\n'
 
@@ -27,16 +32,24 @@ export async function fetchSuite(bin: string, dir: string): Promise<Suite> {
   run('apt-get', [...own, '--download-only', 'source', `postgresql-${version}`])
   const tarball = readdirSync(dir).find(name => /\.orig\.tar\.\w+$/.test(name))
   if (tarball === undefined) throw new Error(`the source of postgresql-${version} was not found`)
-  run('tar', ['xf', tarball, '--wildcards', '*/src/test/regress'])
+  installTools(version)
+  run('tar', ['xf', tarball, '--wildcards', '*/src/test/regress', '*/src/test/modules/libpq_pipeline'])
   const source = path.join(dir, readdirSync(dir).find(name => /^postgresql-[\d.]+$/.test(name)) ?? '')
   const libraries = path.join(dir, 'libraries')
   mkdirSync(libraries)
   const headers = `/usr/include/postgresql/${version}/server`
+  const pipelines = path.join(dir, 'libpq_pipeline')
   if (existsSync(headers)) {
     run(
       'gcc',
       ['-O2', '-fPIC', '-shared', `-I${headers}`, '-o', path.join(libraries, 'regress.so'), 'regress.c'],
       path.join(source, 'src/test/regress'),
+    )
+    const own = `-L${path.join(path.dirname(bin), 'lib')}`
+    run(
+      'gcc',
+      ['-O1', `-I${headers}`, '-I/usr/include/postgresql', 'libpq_pipeline.c', '-o', pipelines, own, '-lpgcommon', '-lpgport', '-lpq'],
+      path.join(source, 'src/test/modules/libpq_pipeline'),
     )
   }
   for (const name of ['refint.so', 'autoinc.so']) {
@@ -44,5 +57,16 @@ export async function fetchSuite(bin: string, dir: string): Promise<Suite> {
     if (existsSync(installed)) copyFileSync(installed, path.join(libraries, name))
   }
   execFileSync('chmod', ['-R', 'a+rX', dir])
-  return { inputs: path.join(source, 'src/test/regress'), libraries }
+  return { inputs: path.join(source, 'src/test/regress'), libraries, pipelines: existsSync(pipelines) ? pipelines : null }
+}
+
+/** The server's headers and a compiler, where this user may install them; it says so. */
+function installTools(version: string): void {
+  const needed = [`postgresql-server-dev-${version}`, ...packages]
+  if (existsSync(`/usr/include/postgresql/${version}/server`) && existsSync('/usr/bin/gcc')) return
+  process.stdout.write(`transparency: installing ${needed.join(' ')} (apt-get)\n`)
+  const options = { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } } as const
+  spawnSync('apt-get', ['update', '-q'], options)
+  if (spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...needed], options).status !== 0)
+    process.stdout.write('transparency: they could not be installed: tests that need regress.so fail either way, pipelines are left out\n')
 }
