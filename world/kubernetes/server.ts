@@ -32,6 +32,10 @@ export interface KubernetesServer {
   readonly seen: SeenRequest[]
   /** Text of `pods/log`. */
   logs: string
+  /** Adds to it, and tells those who follow. */
+  log(text: string): void
+  /** Ends every answer that follows the logs, as the end of the container does. */
+  endLogs(): void
   /** Takes requests that switch protocols; null = there is no kubelet. */
   kubelet: ((request: http.IncomingMessage, socket: Duplex, head: Buffer) => void) | null
   put(kind: string, object: Record<string, unknown>): ApiObject
@@ -52,6 +56,7 @@ export async function startKubernetes(options: { readonly token?: string; readon
   const certificates = makeCertificates(['127.0.0.1', 'localhost'])
   const store = new Store()
   const seen: SeenRequest[] = []
+  const followers = new Set<http.ServerResponse>()
   const listener = (request: http.IncomingMessage, response: http.ServerResponse): void => void serve(request, response)
   const server =
     options.isPlain === true
@@ -73,6 +78,13 @@ export async function startKubernetes(options: { readonly token?: string; readon
     store,
     seen,
     logs: 'started\n',
+    log(text) {
+      world.logs += text
+      for (const follower of followers) follower.write(text)
+    },
+    endLogs() {
+      for (const follower of followers) follower.end()
+    },
     kubelet: null,
     put(name, object) {
       const kind = kinds.find(known => known.kind === name)
@@ -158,7 +170,13 @@ export async function startKubernetes(options: { readonly token?: string; readon
     }
     if (subresource === 'log') {
       response.writeHead(200, { 'content-type': 'text/plain' })
-      response.end(world.logs)
+      response.write(world.logs)
+      if (query.get('follow') !== 'true') {
+        response.end()
+        return
+      }
+      followers.add(response)
+      response.once('close', () => followers.delete(response))
       return
     }
     const known = store.get(kind, namespace, name)

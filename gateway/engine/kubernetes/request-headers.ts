@@ -69,6 +69,9 @@ export function forwardedHeaders(from: IncomingHttpHeaders, isProxied = false): 
     if (value === undefined || ofConnection.has(name) || aboutCoding.has(name) || ofHop.has(name)) continue
     if (isProxied ? !aboutIdentity.test(plain(name)) : known.has(name)) kept[name] = value
   }
+  // One line each, as the client sent them: older kubelets do not look for commas.
+  const versions = kept['x-stream-protocol-version']
+  if (typeof versions === 'string') kept['x-stream-protocol-version'] = versions.split(',').map(version => version.trim())
   return kept
 }
 

@@ -9,18 +9,23 @@ import { masksOf, refusedRequest, subjectOf } from './exchange.ts'
 import { answeredHeaders, forwardedHeaders } from './request-headers.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
-import { relayStreams } from './stream-relay.ts'
-import type { StreamForm } from './stream-relay.ts'
+import { ChannelForm } from './channel-form.ts'
+import { OutputMask } from './output-mask.ts'
+import { channelPortForm, spdyPortForm } from './port-form.ts'
+import { SpdyForm } from './spdy-form.ts'
+import type { StreamForm } from './stream-form.ts'
 import { StreamRecord } from './stream-record.ts'
+import { relayStreams } from './stream-relay.ts'
 import type { Upgraded } from './target.ts'
 import type { Visit } from './visit.ts'
 
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
 
 const MAX_REFUSAL_BYTES = 64 * 1_024
-const channels = new Set(['v5.channel.k8s.io', 'v4.channel.k8s.io'])
-const tunnels = new Set(['SPDY/3.1+portforward.k8s.io'])
 const carried = new Set(['exec', 'attach', 'portforward'])
+const TUNNEL = 'SPDY/3.1+portforward.k8s.io'
+/** Those in which channels are bytes of messages; the others of their family are base64. Best first. */
+const channels = ['v5', 'v4', 'v3', 'v2'].map(version => `${version}.channel.k8s.io`).concat('channel.k8s.io')
 
 export async function answerUpgrade(visit: Visit, request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
   client.on('error', () => client.destroy())
@@ -40,7 +45,8 @@ export async function answerUpgrade(visit: Visit, request: IncomingMessage, clie
 async function carry(visit: Visit, request: IncomingMessage, client: Duplex, head: Buffer, wish: Wish): Promise<void> {
   const session = visit.session('')
   const protocol = (request.headers.upgrade ?? '').toLowerCase()
-  const form = formOf(wish, protocol, request)
+  const offered = offeredProtocols(wish, protocol, request)
+  const isForward = wish.info.kind === 'resource' && wish.info.subresource === 'portforward'
   const target = request.url ?? ''
   const known = visit.refusals.of(target)
   if (known !== null) throw known
@@ -49,14 +55,14 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
     bytes: () => Buffer.from(`${request.method ?? ''} ${target}\n${protocol}\n`),
     signal: visit.gone,
     onHeld: () => undefined,
-    notes: form === 'bytes' ? ['what goes over a forwarded port is neither masked nor recorded'] : [],
+    notes: isForward ? ['what goes over a forwarded port is neither masked nor recorded'] : [],
   })
   const admission = admitted instanceof Promise ? await admitted.catch((error: unknown) => visit.refusals.keep(target, error)) : admitted
-  if (form === 'spdy' && session.masker.text !== null) throw unmaskable()
   const number = admission.numbers[0] ?? 0
   const headers = forwardedHeaders(request.headers)
   // Compressed frames could not be read.
   delete headers['sec-websocket-extensions']
+  if (offered.length > 0) headers['sec-websocket-protocol'] = offered.join(', ')
   const lease = await session.borrow(visit.gone)
   const forward = { method: request.method ?? '', target, headers, body: null }
   let upgraded: Upgraded
@@ -66,43 +72,87 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
     if (error instanceof SallyportError) session.append({ kind: 'error', command: number, code: error.code, message: error.message })
     throw error
   }
-  const record = new StreamRecord(session, number)
   const { answer, socket } = upgraded
+  const { text } = session.masker
+  const isTerminal = !isForward && wish.query.isOn('tty')
+  const record = new StreamRecord(session, number, isTerminal, text)
   if (socket === null) {
     await passRefusal(answer, client)
     record.close(`${answer.statusCode ?? 0} ${answer.statusMessage ?? ''}`, [])
     return
   }
+  const selected = answer.headers['sec-websocket-protocol'] ?? ''
+  if (selected !== '' && !offered.includes(selected)) {
+    socket.destroy()
+    throw new SallyportError('PROTOCOL_VIOLATION', 'the server chose a protocol that was not offered to it')
+  }
+  const mask = new OutputMask(text, wish.command.argvs.some(isArchiver))
+  const form = formOf({ isForward, protocol, selected, ports: wish.query.all('ports'), record, mask })
   client.write(switchHead(answer, protocol))
   if (upgraded.head.length > 0) socket.unshift(upgraded.head)
   if (head.length > 0) client.unshift(head)
-  const found = await relayStreams({ client, target: socket, form, text: session.masker.text, record, signal: visit.gone })
-  record.close('101 Switching Protocols', found)
+  const drained = (): Promise<void> => session.drained()
+  try {
+    await relayStreams({ client, target: socket, form, mask, record, isTerminal, drained, signal: visit.gone })
+    record.close('101 Switching Protocols', mask.found())
+  } catch (error) {
+    endRecord(record, error, mask)
+  }
 }
 
-function unmaskable(): SallyportError {
-  return new SallyportError('MASK_UNPROVEN', 'output over SPDY cannot be masked', {
-    why: 'the policy hides patterns in every text, and this client asks for the old stream protocol',
-    fix: 'use kubectl 1.31 or newer, which speaks WebSocket, or lift the pattern masks for this group',
-  })
+/** The client was told in its stream already. */
+function endRecord(record: StreamRecord, error: unknown, mask: OutputMask): void {
+  const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'the stream failed')
+  try {
+    record.fail(known.code, known.message, mask.found())
+  } catch {
+    // The recorder has failed: the next request learns it from the gate.
+  }
 }
 
-/** @throws {SallyportError} for a stream that nobody here could read. */
-function formOf({ info, command }: Wish, protocol: string, request: IncomingMessage): StreamForm {
+interface Switched {
+  readonly isForward: boolean
+  readonly protocol: string
+  /** Protocol of a WebSocket as the server chose it, empty = it chose none. */
+  readonly selected: string
+  readonly ports: readonly string[]
+  readonly record: StreamRecord
+  readonly mask: OutputMask
+}
+
+function formOf({ isForward, protocol, selected, ports, record, mask }: Switched): StreamForm {
+  if (!isForward) return protocol === 'websocket' ? new ChannelForm({ mask, record }) : new SpdyForm({ mask, record })
+  if (protocol === 'websocket' && selected !== TUNNEL)
+    return channelPortForm(
+      record,
+      ports.flatMap(list => list.split(',')),
+    )
+  return spdyPortForm(record, protocol === 'websocket')
+}
+
+/** kubectl cp reads and writes by tar. */
+function isArchiver([program = '']: readonly string[]): boolean {
+  return program.slice(program.lastIndexOf('/') + 1) === 'tar'
+}
+
+/**
+ * Protocols for a WebSocket that can be read here, as the client offers them; empty for SPDY. Some servers take a bearer token from this
+ * header: nothing but names of protocols goes on.
+ * @throws {SallyportError} for a stream that nobody here could read.
+ */
+function offeredProtocols({ info, command }: Wish, protocol: string, request: IncomingMessage): readonly string[] {
   if (info.kind !== 'resource' || !carried.has(info.subresource)) {
     throw new SallyportError('PROTOCOL_VIOLATION', `${command.verb} ${command.resource} is not carried as a stream`, {
       fix: 'ask for it without a change of protocol',
     })
   }
-  if (protocol !== 'websocket' && protocol !== 'spdy/3.1') {
-    throw new SallyportError('PROTOCOL_VIOLATION', 'streams are WebSocket or SPDY/3.1')
-  }
-  if (protocol === 'spdy/3.1') return info.subresource === 'portforward' ? 'bytes' : 'spdy'
-  // Some servers take a bearer token from here: nothing but names of protocols goes on.
+  if (protocol === 'spdy/3.1') return []
+  if (protocol !== 'websocket') throw new SallyportError('PROTOCOL_VIOLATION', 'streams are WebSocket or SPDY/3.1')
+  const wanted = info.subresource === 'portforward' ? [TUNNEL, ...channels] : channels
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
-  const wanted = info.subresource === 'portforward' ? tunnels : channels
-  if (offered.length > 0 && offered.every(name => wanted.has(name))) return info.subresource === 'portforward' ? 'bytes' : 'channels'
-  throw new SallyportError('PROTOCOL_VIOLATION', `${info.subresource} over WebSocket is ${[...wanted].join(' or ')}`)
+  const kept = offered.filter(name => wanted.includes(name))
+  if (kept.length > 0) return kept
+  throw new SallyportError('PROTOCOL_VIOLATION', `${info.subresource} over WebSocket is ${wanted.join(' or ')}`)
 }
 
 /** A Status in place of the switch. */
@@ -125,7 +175,7 @@ function recordTrouble(visit: Visit, error: unknown): void {
 }
 
 function switchHead(answer: IncomingMessage, protocol: string): string {
-  const headers = Object.entries(answeredHeaders(answer.headers)).map(([name, value]) => `${name}: ${String(value)}`)
+  const headers = Object.entries(answeredHeaders(answer.headers)).flatMap(([name, value]) => [value].flat().map(one => `${name}: ${one}`))
   return [
     'HTTP/1.1 101 Switching Protocols',
     'connection: Upgrade',

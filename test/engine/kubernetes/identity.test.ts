@@ -96,18 +96,15 @@ describe('who a request is taken for', () => {
   })
 
   it('keeps bearer tokens in the protocols of a WebSocket out', async () => {
-    for (const offered of [
-      'base64url.bearer.authorization.k8s.io.eA, v4.channel.k8s.io',
-      'v4.channel.k8s.io, base64url.bearer.authorization.k8s.io.eA',
-    ]) {
-      for (const subresource of ['exec?command=ls', 'portforward?ports=80']) {
-        const answered = await gateway.request('GET', `/api/v1/namespaces/shop/pods/p/${subresource}`, {
-          headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-protocol': offered },
-        })
-        assert.equal(answered.status, 400, subresource)
-      }
-    }
+    const token = 'base64url.bearer.authorization.k8s.io.eA'
+    const ask = (offered: string): Promise<{ status: number }> =>
+      gateway.request('GET', '/api/v1/namespaces/shop/pods/p/exec?command=ls', {
+        headers: { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-protocol': offered },
+      })
+    assert.equal((await ask(token)).status, 400)
     assert.equal(gateway.world.seen.length, 0)
+    await ask(`${token}, v4.channel.k8s.io, base64.channel.k8s.io`)
+    assert.equal(gateway.world.seen[0]?.headers['sec-websocket-protocol'], 'v4.channel.k8s.io')
   })
 
   it('is nobody, and no session opens, when the token does not say what the policy asks for', async () => {

@@ -37,6 +37,8 @@ export interface KubernetesGateway {
   readonly port: number
   readonly ticket: string
   readonly authority: string
+  /** Of a client in the job. */
+  readonly environment: Record<string, string>
   /** What the policy says; may be replaced while it runs. */
   decide: (command: KubernetesCommand) => Outcome
   kubectl(
@@ -147,6 +149,7 @@ export async function kubernetesGateway(
     port,
     ticket,
     authority: certificate.authority,
+    environment: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', HOME: dir, KUBECONFIG: path.join(dir, 'kubeconfig') },
     decide: settings.decide ?? ((): Outcome => 'allow'),
     kubectl: (args, options = {}) =>
       runProgram(

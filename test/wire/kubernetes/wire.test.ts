@@ -6,7 +6,6 @@ import * as fc from 'fast-check'
 import { ItemScanner } from '../../../gateway/wire/kubernetes/item-scanner.ts'
 import { LineCutter } from '../../../gateway/wire/kubernetes/line-cutter.ts'
 import { makeRunCertificate } from '../../../gateway/wire/kubernetes/run-certificate.ts'
-import { SpdyDataReader } from '../../../gateway/wire/kubernetes/spdy-data.ts'
 import { WebSocketReader, writeBinary } from '../../../gateway/wire/kubernetes/websocket-frames.ts'
 
 /** The bytes in pieces: whole, cut at every byte, and byte by byte. */
@@ -89,15 +88,5 @@ describe('lines and frames', () => {
       }),
     )
     assert.throws(() => new WebSocketReader().push(Buffer.from([0xc2, 0x00])), RangeError)
-  })
-
-  it('finds the data frames of SPDY among the others', () => {
-    const data = Buffer.from([0, 0, 0, 5, 0, 0, 0, 2, 0x68, 0x69])
-    const control = Buffer.from([0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 1])
-    for (const chunks of cuts(Buffer.concat([control, data, control, data]))) {
-      const reader = new SpdyDataReader()
-      const found = chunks.flatMap(chunk => reader.push(chunk)).map(({ stream, payload }) => `${stream}:${payload.toString()}`)
-      assert.equal(found.join('').replaceAll('5:', ''), 'hihi')
-    }
   })
 })
