@@ -1,61 +1,41 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import { startIssuer, type Issuer } from '../../world/issuer/issuer.ts'
-import { startSshd, type SshServer } from '../../world/sshd/server.ts'
-import { root, run, type Ran } from './exec-stage.ts'
-import { checkScript, forwardChecks, sshChecks } from './ssh-checks.ts'
+import { after, before, describe, it } from 'node:test'
+import { run, type Ran } from './exec-stage.ts'
+import { cli, openSshStage, type SshStage } from './ssh-stage.ts'
 
 const MASKS = `masks:
   - { name: mails, patterns: [email], with: redact }
 `
 
 describe('ssh through sallyport exec', () => {
-  let sshd: SshServer
-  let issuer: Issuer
+  let stage: SshStage
   let dir: string
   before(async () => {
-    ;[sshd, issuer] = await Promise.all([startSshd(), startIssuer()])
-    dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ssh-e2e-'))
+    stage = await openSshStage()
+    ;({ dir } = stage)
   })
-  after(async () => {
-    await Promise.all([sshd.stop(), issuer.stop()])
-    rmSync(dir, { recursive: true, force: true })
-  })
-  beforeEach(() => rmSync(path.join(dir, 'rec'), { recursive: true, force: true }))
+  after(() => stage.close())
 
-  function exec(command: readonly string[], rules: string, masks = MASKS): Promise<Ran> {
-    const config = path.join(dir, 'sallyport.yml')
-    writeFileSync(
-      config,
-      `version: 1
-issuers: { github: { url: "${issuer.url}", audience: sallyport } }
-groups: { shop: { issuer: github, when: 'claims.repository == "acme/shop"' } }
-connections:
-  web: { protocol: ssh, address: "127.0.0.1:${sshd.port}", user: ${sshd.user}, host-keys: ["${sshd.fingerprint}"], credential: "env://WEB_KEY", groups: [shop] }
-rules:
-${rules}
-${masks}`,
-    )
-    writeFileSync(path.join(dir, 'token'), issuer.mint({ aud: 'sallyport', repository: 'acme/shop', event_name: 'push' }))
-    const args = ['exec', '--config', config, '--token-file', path.join(dir, 'token'), '--out', path.join(dir, 'rec'), '--', ...command]
-    return run(process.execPath, [path.join(root, 'dist/cli.mjs'), ...args], dir, { WEB_KEY: sshd.privateKey })
-  }
-
+  const exec = (command: readonly string[], rules: string, masks = MASKS): Promise<Ran> => stage.exec(command, rules, masks)
   const everything = '  - { name: everything, then: allow }'
 
   it('gives plain ssh the host by name and by address, without the key', async () => {
     const ran = await exec(
-      ['sh', '-c', `ssh web 'echo by name' && ssh 127.0.0.1 'echo by address' && ssh ${sshd.user}@web 'echo ada@canary.example'; env`],
+      [
+        'sh',
+        '-c',
+        `ssh web 'echo by name' && ssh 127.0.0.1 'echo by address' && ssh ${stage.sshd.user}@web 'echo ada@canary.example'; env`,
+      ],
       everything,
     )
     assert.equal(ran.status, 0, ran.stderr)
     assert.match(ran.stdout, /by name\nby address\n\[redacted\]\n/)
     assert.match(ran.stdout, /^SALLYPORT_WEB_URL=ssh:/m)
     assert.doesNotMatch(ran.stdout, /WEB_KEY|PRIVATE KEY/)
-    const verified = await run(process.execPath, [path.join(root, 'dist/cli.mjs'), 'verify', path.join(dir, 'rec')], dir, {})
+    const verified = await run(process.execPath, [cli, 'verify', path.join(dir, 'rec')], dir, {})
     assert.equal(verified.status, 0, verified.stdout)
     const recorded = readFileSync(path.join(dir, 'rec', 'events.jsonl'), 'utf8')
     assert.ok(!recorded.includes('canary') && !recorded.includes('PRIVATE KEY'))
@@ -81,21 +61,5 @@ ${masks}`,
     assert.equal(ran.status, 126)
     assert.match(ran.stderr, /sallyport: denied by rule default: /)
     assert.equal(existsSync(mark), false)
-  })
-
-  it('does for real clients what the target does directly', async () => {
-    const config = path.join(sshd.dir, 'client_config')
-    writeFileSync(path.join(sshd.dir, 'known'), `target ${sshd.hostKey}\n`)
-    writeFileSync(
-      config,
-      `Host direct\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  User ${sshd.user}\n  IdentityFile ${sshd.dir}/login\n  IdentitiesOnly yes\n  HostKeyAlias target\n  UserKnownHostsFile ${sshd.dir}/known\n  LogLevel ERROR\n`,
-    )
-    const checks = { ...sshChecks, ...forwardChecks }
-    const wanted = Object.keys(checks).map(name => `ok ${name}`)
-    const direct = await run('bash', ['-c', checkScript(checks, 'direct', `-F ${config}`, sshd.port)], dir, {})
-    assert.deepEqual(direct.stdout.trimEnd().split('\n'), wanted)
-    // Without masks: 20 MB of random bytes hold what looks like an address.
-    const through = await exec(['bash', '-c', checkScript(checks, 'web', '', sshd.port)], everything, '')
-    assert.deepEqual(through.stdout.trimEnd().split('\n'), wanted, through.stderr)
   })
 })

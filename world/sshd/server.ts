@@ -46,6 +46,7 @@ export async function startSshd(options: SshServerOptions = {}): Promise<SshServ
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true })
   const port = await freePort()
   const logFile = path.join(dir, 'sshd.log')
+  writeFileSync(path.join(dir, 'xauth'), `#!/bin/sh\nXAUTHORITY=${dir}/Xauthority exec xauth "$@"\n`, { mode: 0o755 })
   writeFileSync(path.join(dir, 'sshd_config'), configOf(dir, port, options))
   const child = spawn(PROGRAM, ['-D', '-f', path.join(dir, 'sshd_config'), '-E', logFile], { stdio: 'ignore' })
   const ended = once(child, 'exit')
@@ -94,6 +95,9 @@ function configOf(dir: string, port: number, { authority, settings = [] }: SshSe
     'MaxSessions 50',
     'MaxStartups 100',
     'PrintMotd no',
+    // Cookies of displays go into the folder, not into the home of whoever runs this.
+    'X11Forwarding yes',
+    `XAuthLocation ${dir}/xauth`,
     'LogLevel VERBOSE',
     '',
   ].join('\n')

@@ -49,7 +49,7 @@ describe('forwards through the gateway', () => {
   const clients: ChildProcess[] = []
   const closing: (() => void)[] = []
   before(async () => {
-    sshd = await startSshd({ settings: ['X11Forwarding yes', 'X11UseLocalhost yes', 'StreamLocalBindUnlink yes'] })
+    sshd = await startSshd({ settings: ['StreamLocalBindUnlink yes'] })
   })
   after(async () => {
     for (const client of clients) client.kill('SIGKILL')
@@ -234,9 +234,9 @@ describe('forwards through the gateway', () => {
       if (await Promise.race([listening, once(display, 'error').then(() => false)])) break
     }
     const program =
-      'node -e \'const net=require("net"),[h,n]=process.env.DISPLAY.split(":");const c=require("child_process").execSync("xauth list "+process.env.DISPLAY).toString().trim().split(/\\s+/)[2];const b=Buffer.from(c,"hex");const s=net.connect(6000+parseInt(n),"127.0.0.1");const head=Buffer.from([108,0,11,0,0,0,18,0,16,0,0,0]);s.write(Buffer.concat([head,Buffer.from("MIT-MAGIC-COOKIE-1\\0\\0"),b]));s.on("data",d=>console.log(d.toString()))\''
+      'node -e \'const net=require("net"),[h,n]=process.env.DISPLAY.split(":");const c=require("child_process").execSync(process.argv[1]+"/xauth list "+process.env.DISPLAY).toString().trim().split(/\\s+/)[2];const b=Buffer.from(c,"hex");const s=net.connect(6000+parseInt(n),"127.0.0.1");const head=Buffer.from([108,0,11,0,0,0,18,0,16,0,0,0]);s.write(Buffer.concat([head,Buffer.from("MIT-MAGIC-COOKIE-1\\0\\0"),b]));s.on("data",d=>console.log(d.toString()))\' '
     const run = (gateway: SshGateway): Promise<{ status: number | null; stdout: Buffer; stderr: string }> =>
-      runProgram('env', [`DISPLAY=127.0.0.1:${number}`, 'ssh', ...gateway.config, '-n', '-Y', 'web', program], null)
+      runProgram('env', [`DISPLAY=127.0.0.1:${number}`, 'ssh', ...gateway.config, '-n', '-Y', 'web', program + sshd.dir], null)
     const allowed = await gatewayThat('{ name: everything, then: allow }')
     const ran = await run(allowed)
     assert.equal(ran.stdout.toString(), 'display\n', ran.stderr)
