@@ -116,6 +116,8 @@ export interface CatalogCascade {
   readonly relationOid: number
   readonly onDelete: CascadeAction
   readonly onUpdate: CascadeAction
+  /** Column numbers: of the key over there, and of what it refers to here. Left out where nobody looked. */
+  readonly columns?: readonly (readonly [from: number, to: number])[]
 }
 export type CascadeAction = 'none' | 'delete' | 'update'
 
@@ -138,6 +140,8 @@ export interface Catalog {
   readonly systemRelations: ReadonlySet<string>
   /** Schemas in effect when definitions and expressions were written out: a bare name in them means what it means under these. */
   readonly definitionPath: readonly string[]
+  /** Names of constraints and of unique indexes, as errors give them. Left out where nobody looked. */
+  readonly constraintNames?: ReadonlySet<string>
   /** Functions of event triggers that are enabled: any ddl calls them. */
   readonly eventTriggers: readonly number[]
   /**

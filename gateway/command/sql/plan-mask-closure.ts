@@ -4,12 +4,15 @@ import type { ColumnRule } from '../../core/masker.ts'
 import type { Catalog, CatalogFunction, CatalogRelation } from './catalog.ts'
 import type { MaskedColumn } from './mask-plan.ts'
 import { parseSql } from './parser.ts'
+import { boundNames } from './bound-names.ts'
+import { codeNames, relationsByName, typeNames } from './closure-names.ts'
+import type { ClosureNames } from './closure-names.ts'
 import { harmless, readFunction } from './taint-code.ts'
 import type { CodeConduct, CodeNames } from './taint-code.ts'
 import { MaskRefusal, TaintReader } from './taint-reader.ts'
-import type { TaintSource } from './taint-reader.ts'
+import type { BoundNames, TaintSource } from './taint-reader.ts'
 import { emptyScope, itemOf } from './taint-scope.ts'
-import { derived, isMixed, isSameTaint, join } from './taint.ts'
+import { derived, isMixed, isSameTaint, join, joinAll } from './taint.ts'
 import type { MaybeTaint, Taint } from './taint.ts'
 
 /** What masking knows of one catalog. Immutable for its users. */
@@ -22,22 +25,39 @@ export interface MaskClosure extends TaintSource {
   readonly isEmpty: boolean
   /** Columns that are exactly a masked column. */
   readonly columns: readonly MaskedColumn[]
-  /** True for a relation the catalog knows; an OID below 16384 is the server's own. */
-  isKnown(relationOid: number): boolean
+  /** True for a column the catalog knows; an OID below 16384 is the server's own. */
+  isKnown(relationOid: number, column: number): boolean
   /** How names in bodies of functions are judged. */
   readonly code: CodeNames
-  /** A masked relation of this name exists in any schema: for the table field of errors. */
-  hasName(relation: string): boolean
+  /** For the names in errors: whether they are what they say. */
+  isRelation(schema: string | undefined, relation: string): boolean
+  isColumn(schema: string | undefined, relation: string, column: string): boolean
+  isType(name: string): boolean
+  isConstraint(name: string): boolean
+  isSchema(name: string): boolean
+  isMasked(schema: string | undefined, relation: string): boolean
 }
+
+/** Code that cannot be judged may say values of any rule. */
+const UNKNOWN: Taint = { kind: 'blank', rule: 0, isMixed: true }
+
+/** For expressions that see no columns. */
+const NOWHERE: Pick<CatalogRelation, 'oid' | 'name' | 'columns'> = { oid: 0, name: '', columns: [] }
 
 /** OIDs below are made by initdb. */
 const FIRST_USER_OID = 16_384
 
 /**
  * @param trusted `schema.name`, lower case, of functions the policy trusts.
+ * @param kept columns that were masked before, in tables that are still there: who renames one has not uncovered it.
  */
-export function maskClosure(catalog: Catalog, rules: readonly ColumnRule[], trusted: ReadonlySet<string> = new Set()): MaskClosure {
-  const closure = new ClosureBuilder(catalog, rules, trusted)
+export function maskClosure(
+  catalog: Catalog,
+  rules: readonly ColumnRule[],
+  trusted: ReadonlySet<string> = new Set(),
+  kept: readonly MaskedColumn[] = [],
+): MaskClosure {
+  const closure = new ClosureBuilder(catalog, rules, trusted, kept)
   closure.build()
   return closure
 }
@@ -55,20 +75,30 @@ class ClosureBuilder implements MaskClosure {
   /** Functions whose bodies are being read. */
   readonly #calling = new Set<number>()
   #isCircular = false
-  readonly #names = new Set<string>()
-  readonly code: CodeNames
+  readonly #kept: readonly MaskedColumn[]
+  /** What views and row security look at without showing it. */
+  readonly #looks = new Map<number, MaybeTaint>()
+  /** What writing a relation may say by itself. */
+  readonly #said = new Map<number, MaybeTaint>()
+  readonly #loudNames = new Map<string, MaybeTaint>()
+  readonly #children = new Map<number, CatalogRelation[]>()
+  /** Views whose query calls code that reads masked columns. */
+  readonly #callers = new Set<number>()
+  #bound: BoundNames | null = null
+  readonly code: ClosureNames
 
-  constructor(catalog: Catalog, rules: readonly ColumnRule[], trusted: ReadonlySet<string>) {
+  constructor(catalog: Catalog, rules: readonly ColumnRule[], trusted: ReadonlySet<string>, kept: readonly MaskedColumn[]) {
     this.epoch = catalog.epoch
     this.catalog = catalog
     this.rules = rules
     this.rulesKey = JSON.stringify(rules.map(({ rule, schema, table, column, inference }) => [rule, schema, table, column, inference]))
     this.#trusted = trusted
-    this.code = codeNames(
-      catalog,
-      name => this.#taintOfName(name),
-      called => this.conductOf(called),
-    )
+    this.#kept = kept
+    this.code = codeNames(catalog, {
+      relation: name => this.#taintOfName(name),
+      loudness: name => this.#loudNames.get(name) ?? null,
+      conductOf: called => this.conductOf(called),
+    })
   }
 
   get isEmpty(): boolean {
@@ -83,8 +113,9 @@ class ClosureBuilder implements MaskClosure {
     return all
   }
 
-  refusesInference(rule: number): boolean {
-    return this.rules[rule]?.inference === 'refuse'
+  refusesInference(taint: Taint): boolean {
+    if (isMixed(taint)) return this.rules.some(({ inference }) => inference === 'refuse')
+    return this.rules[taint.rule]?.inference === 'refuse'
   }
 
   ruleName(rule: number): string {
@@ -109,12 +140,53 @@ class ClosureBuilder implements MaskClosure {
     return this.#trusted.has(`${called.schema}.${called.name}`.toLowerCase())
   }
 
-  isKnown(relationOid: number): boolean {
-    return relationOid < FIRST_USER_OID || this.catalog.relations.has(relationOid)
+  readingOf(relationOid: number): MaybeTaint {
+    return this.#looks.get(relationOid) ?? null
   }
 
-  hasName(relation: string): boolean {
-    return this.#names.has(relation)
+  writingOf(relationOid: number): MaybeTaint {
+    const relation = this.catalog.relations.get(relationOid)
+    return relation === undefined || this.isEmpty ? null : join(this.#checksOf(relation), this.#afar(relation, new Set([relationOid])))
+  }
+
+  runsReadingCode(relationOid: number): boolean {
+    const relation = this.catalog.relations.get(relationOid)
+    return this.#callers.has(relationOid) || (relation !== undefined && !this.isEmpty && this.#checksOf(relation) !== null)
+  }
+
+  boundNames(): BoundNames {
+    this.#bound ??= boundNames(this.catalog, oid => this.relationTaint(oid) !== null)
+    return this.#bound
+  }
+
+  isConstant(rule: number): boolean {
+    const TEXT = 25
+    return this.rules[rule]?.mask.constant(TEXT, 0) !== undefined
+  }
+
+  isKnown(relationOid: number, column: number): boolean {
+    if (relationOid < FIRST_USER_OID) return true
+    return this.catalog.relations.get(relationOid)?.columns.some(({ number }) => number === column) ?? false
+  }
+
+  #named(schema: string | undefined, relation: string): readonly CatalogRelation[] {
+    return (relationsByName(this.catalog).get(relation) ?? []).filter(one => schema === undefined || one.schema === schema)
+  }
+
+  isRelation(schema: string | undefined, relation: string): boolean {
+    return this.#named(schema, relation).length > 0
+  }
+
+  isColumn(schema: string | undefined, relation: string, column: string): boolean {
+    return this.#named(schema, relation).some(one => one.columns.some(({ name }) => name === column))
+  }
+
+  readonly isType = (name: string): boolean => typeNames(this.catalog).has(name)
+  readonly isConstraint = (name: string): boolean => this.catalog.constraintNames?.has(name) ?? false
+  readonly isSchema = (name: string): boolean => this.catalog.schemas.has(name)
+
+  isMasked(schema: string | undefined, relation: string): boolean {
+    return this.#named(schema, relation).some(({ oid }) => this.#taints.has(oid))
   }
 
   conductOf(called: CatalogFunction): CodeConduct {
@@ -135,22 +207,24 @@ class ClosureBuilder implements MaskClosure {
 
   build(): void {
     for (const relation of this.catalog.relations.values()) this.#applyRules(relation)
+    for (const { relationOid, column, rule } of this.#kept) this.#keep(relationOid, column, rule)
     if (this.isEmpty) return
+    for (const relation of this.catalog.relations.values()) {
+      for (const parent of relation.parents) this.#children.set(parent, [...(this.#children.get(parent) ?? []), relation])
+    }
     // Every round can only add; a view over a view needs one round for each.
     for (let changed = true; changed;) {
       this.#conducts.clear()
       changed = false
       for (const relation of this.catalog.relations.values()) {
         changed = this.#inherit(relation) || changed
+        changed = this.#refer(relation) || changed
         changed = this.#generate(relation) || changed
         changed = this.#derive(relation) || changed
       }
+      changed = this.#listen() || changed
     }
     this.#conducts.clear()
-    for (const oid of this.#taints.keys()) {
-      const name = this.catalog.relations.get(oid)?.name
-      if (name !== undefined) this.#names.add(name)
-    }
   }
 
   #applyRules(relation: CatalogRelation): void {
@@ -179,32 +253,110 @@ class ClosureBuilder implements MaskClosure {
     return changed
   }
 
-  #generate(relation: CatalogRelation): boolean {
+  /** A foreign key to a masked column holds its values. */
+  #refer(relation: CatalogRelation): boolean {
     let changed = false
-    for (const column of relation.columns) {
-      if (!column.isGenerated || this.relationTaint(relation.oid) === null) continue
-      changed = this.#add(relation.oid, column.number, this.#taintOfExpression(relation, column.expression)) || changed
+    for (const { relationOid, columns } of relation.cascades) {
+      for (const [from, to] of columns ?? []) changed = this.#add(relationOid, from, this.columnTaint(relation.oid, to)) || changed
     }
     return changed
   }
 
-  #taintOfExpression(relation: CatalogRelation, expression: string | null): MaybeTaint {
+  /** Generated columns, and defaults that call code which reads masked columns: their values are made of them. */
+  #generate(relation: CatalogRelation): boolean {
+    let changed = false
+    for (const { expression, isGenerated, number } of relation.columns) {
+      if (expression === null) continue
+      const isMade = isGenerated && (this.relationTaint(relation.oid) !== null || this.code.callsCode(expression))
+      if (!isMade && !this.code.callsCode(expression)) continue
+      changed = this.#add(relation.oid, number, this.#taintOfExpression(relation, expression).value) || changed
+    }
+    return changed
+  }
+
+  /** What flows into the value of an expression over the relation's columns, and what it looks at. */
+  #taintOfExpression(
+    relation: Pick<CatalogRelation, 'oid' | 'name' | 'columns'>,
+    expression: string,
+  ): { readonly value: MaybeTaint; readonly looks: MaybeTaint } {
     const whole = this.relationTaint(relation.oid)
-    const parsed = expression === null ? null : parseSql(Buffer.from(`SELECT ${expression}`))
-    const statement = parsed !== null && parsed.ok ? parsed.statements[0] : undefined
-    if (statement === undefined) return whole
+    const parsed = parseSql(Buffer.from(`SELECT ${expression}`))
+    const statement = parsed.ok ? parsed.statements[0] : undefined
+    if (statement === undefined) return { value: whole, looks: whole }
     const columns = relation.columns.map(column => ({ name: column.name, taint: this.columnTaint(relation.oid, column.number) }))
     const item = itemOf(relation.name, { columns, isOpen: false, rest: null }, whole)
+    const reader = new TaintReader(this, this.catalog.definitionPath)
     try {
-      const row = new TaintReader(this, this.catalog.definitionPath).query(
+      const row = reader.query(
         { SelectStmt: statement.fields },
         { items: [], outer: { items: [item], outer: null, ctes: null }, ctes: null },
       )
-      return derived(row.columns[0]?.taint ?? null)
+      return { value: derived(row.columns[0]?.taint ?? null), looks: reader.touched }
     } catch (cause) {
-      if (cause instanceof MaskRefusal) return whole
+      // Code of the owner that cannot be judged may say anything.
+      if (cause instanceof MaskRefusal) return { value: whole, looks: UNKNOWN }
       throw cause
     }
+  }
+
+  /** What code of the database in these expressions may look at. */
+  #codeIn(expressions: readonly string[]): MaybeTaint {
+    let looks: MaybeTaint = null
+    for (const expression of expressions) {
+      if (!this.code.callsCode(expression) && !/\bselect\b/i.test(expression)) continue
+      looks = join(looks, this.#taintOfExpression(NOWHERE, expression).looks)
+    }
+    return looks
+  }
+
+  /** Checks, predicates of indexes, defaults, and row security, where they call code. */
+  #checksOf(relation: CatalogRelation): MaybeTaint {
+    const defaults = relation.columns.flatMap(({ expression }) => expression ?? [])
+    return this.#codeIn([...relation.writeExpressions, ...relation.readExpressions, ...defaults])
+  }
+
+  /** What relations may say by themselves when they are read or written; like taint, it only grows. */
+  #listen(): boolean {
+    let changed = false
+    for (const relation of this.catalog.relations.values()) {
+      const looks = relation.hasRowSecurity ? this.#codeIn(relation.readExpressions) : null
+      changed = grow(this.#looks, relation.oid, looks) || changed
+      changed = grow(this.#said, relation.oid, this.#saidBy(relation)) || changed
+    }
+    for (const relation of this.catalog.relations.values()) {
+      const afar = this.#afar(relation, new Set([relation.oid]))
+      const said = joinAll([this.#looks.get(relation.oid) ?? null, this.#said.get(relation.oid) ?? null, afar])
+      changed = grow(this.#loudNames, relation.name, said) || changed
+    }
+    return changed
+  }
+
+  /** Its rows, its checks, its triggers of any kind. */
+  #saidBy(relation: CatalogRelation): MaybeTaint {
+    let said = join(this.relationTaint(relation.oid), this.#checksOf(relation))
+    for (const { functionOid } of relation.triggers) {
+      const called = this.catalog.functions.get(functionOid)
+      if (called === undefined || this.isTrusted(called)) continue
+      const { reads, loud, opaque } = this.conductOf(called)
+      said = joinAll([said, reads, loud, opaque === null ? null : UNKNOWN])
+    }
+    return relation.rules.length > 0 ? join(said, UNKNOWN) : said
+  }
+
+  /** Rows of other relations that a write changes too: of children, and behind foreign keys. */
+  #afar(relation: CatalogRelation, seen: Set<number>): MaybeTaint {
+    let said: MaybeTaint = null
+    const others = [
+      ...(this.#children.get(relation.oid) ?? []).map(({ oid }) => oid),
+      ...relation.cascades.map(({ relationOid }) => relationOid),
+    ]
+    for (const oid of others) {
+      const other = this.catalog.relations.get(oid)
+      if (other === undefined || seen.has(oid)) continue
+      seen.add(oid)
+      said = joinAll([said, this.#said.get(oid) ?? null, this.#afar(other, seen)])
+    }
+    return said
   }
 
   /** A view's columns, by what its query shows. A view that cannot be read is not to be read by anybody. */
@@ -216,7 +368,8 @@ class ClosureBuilder implements MaskClosure {
     const reader = new TaintReader(this, this.catalog.definitionPath)
     try {
       const row = reader.query({ [statement.kind]: statement.fields }, emptyScope)
-      let changed = false
+      let changed = grow(this.#looks, relation.oid, reader.touched)
+      if (reader.callsReadingCode) this.#callers.add(relation.oid)
       for (const [index, column] of relation.columns.entries()) {
         changed = this.#add(relation.oid, column.number, row.columns[index]?.taint ?? row.rest) || changed
       }
@@ -254,6 +407,14 @@ class ClosureBuilder implements MaskClosure {
     return isMatch(written.schema, relation.schema) && isMatch(written.table, relation.name) && isMatch(written.column, name)
   }
 
+  #keep(relationOid: number, column: number, rule: number): void {
+    const relation = this.catalog.relations.get(relationOid)
+    const found = relation?.columns.find(one => one.number === column)
+    if (relation === undefined || found === undefined || !'rpf'.includes(relation.kind)) return
+    if (this.columnTaint(relationOid, column) !== null) return
+    this.#add(relationOid, column, { kind: 'mask', rule, typeOid: baseType(this.catalog, found.typeOid) })
+  }
+
   #taintOfName(name: string): MaybeTaint {
     let taint: MaybeTaint = null
     for (const relation of relationsByName(this.catalog).get(name) ?? []) {
@@ -287,38 +448,11 @@ function isMatch(glob: string, name: string): boolean {
   return true
 }
 
-const namesOfCatalogs = new WeakMap<Catalog, ReadonlyMap<string, readonly CatalogRelation[]>>()
-
-function relationsByName(catalog: Catalog): ReadonlyMap<string, readonly CatalogRelation[]> {
-  const known = namesOfCatalogs.get(catalog)
-  if (known !== undefined) return known
-  const names = byName(catalog.relations.values())
-  namesOfCatalogs.set(catalog, names)
-  return names
-}
-
-function codeNames(
-  catalog: Catalog,
-  relation: (name: string) => MaybeTaint,
-  conductOf: (called: CatalogFunction) => CodeConduct,
-): CodeNames {
-  const functions = byName(catalog.functions.values())
-  const operators = byName(catalog.operators)
-  return {
-    relation,
-    conductOf,
-    isRelation: name => relationsByName(catalog).has(name),
-    functions: name => functions.get(name) ?? [],
-    operators: name => (operators.get(name) ?? []).flatMap(operator => catalog.functions.get(operator.functionOid) ?? []),
-  }
-}
-
-function byName<T extends { readonly name: string }>(all: Iterable<T>): ReadonlyMap<string, readonly T[]> {
-  const named = new Map<string, T[]>()
-  for (const one of all) {
-    const same = named.get(one.name)
-    if (same === undefined) named.set(one.name, [one])
-    else same.push(one)
-  }
-  return named
+/** Adds taint to what is known; true when that was more. */
+function grow<K>(known: Map<K, MaybeTaint>, key: K, more: MaybeTaint): boolean {
+  const before = known.get(key) ?? null
+  const after = derived(join(before, more))
+  if (after === null || isSameTaint(before, after) || (before !== null && isMixed(before))) return false
+  known.set(key, after)
+  return true
 }

@@ -60,6 +60,7 @@ const ELSEWHERE = 'run it on a connection without masks'
 
 /** The rows a statement shows, or its whole plan. */
 export function planUtility(reader: TaintReader, kind: string, fields: Tree, planning: Planning): TaintRow | MaskPlan {
+  checkMadeNames(reader, kind, fields)
   if (HARMLESS.has(kind)) return cleanPlan
   if (MAINTENANCE.has(kind)) return touchAll(reader, fields)
   switch (kind) {
@@ -84,11 +85,17 @@ export function planUtility(reader: TaintReader, kind: string, fields: Tree, pla
     case 'CreateStmt':
       checkReferences(reader, fields)
       reader.touch(taintOfFields(reader, withoutRelations(fields), emptyScope))
-      return emptyRow
+      return keepsNothing(reader)
     case 'CreateDomainStmt':
     case 'AlterDomainStmt':
-    case 'CreateRangeStmt':
       reader.touch(taintOfFields(reader, withoutRelations(fields), emptyScope))
+      // Its checks run wherever a value becomes one of the domain, masked ones too.
+      if (reader.callsWritingCode) reader.refuse(null, 'a domain would give values to code that writes', ELSEWHERE)
+      return keepsNothing(reader)
+    case 'CreateRangeStmt':
+      if (treesIn(fields, 'params').some(one => /^(canonical|subtype_diff)$/.test(stringOf(asKind(one, 'DefElem') ?? {}, 'defname')))) {
+        reader.refuse(null, 'a range would give values to code', ELSEWHERE)
+      }
       return emptyRow
     case 'IndexStmt':
       return planIndex(reader, fields)
@@ -110,6 +117,31 @@ export function planUtility(reader: TaintReader, kind: string, fields: Tree, pla
   }
 }
 
+/** Defaults, generated columns, bounds and USING: what code read of masked columns would stay in the definition, or in rows. */
+function keepsNothing(reader: TaintReader): TaintRow {
+  if (reader.callsReadingCode) reader.refuse(null, 'a definition would hold what a function reads of masked columns', ELSEWHERE)
+  return emptyRow
+}
+
+/** A new relation must not take the place of one that code bound to masked tables writes. */
+function checkMadeNames(reader: TaintReader, kind: string, fields: Tree): void {
+  const into = treeOf(fields, kind === 'SelectStmt' ? 'intoClause' : 'into')
+  const made =
+    kind === 'CreateStmt' || kind === 'CreateForeignTableStmt'
+      ? treeOf(treeOf(fields, 'base') ?? fields, 'relation')
+      : kind === 'ViewStmt'
+        ? treeOf(fields, 'view')
+        : into === null
+          ? null
+          : treeOf(into, 'rel')
+  const names = [made === null ? '' : stringOf(made, 'relname')]
+  if (kind === 'RenameStmt') names.push(stringOf(fields, 'newname'))
+  if (kind === 'AlterObjectSchemaStmt') names.push(stringOf(treeOf(fields, 'relation') ?? {}, 'relname'))
+  if (names.some(name => reader.source.boundNames().relations.has(name))) {
+    reader.refuse(null, 'code of a masked table writes a relation of this name', 'give it another name')
+  }
+}
+
 /** SELECT INTO, CREATE TABLE AS, CREATE MATERIALIZED VIEW: a new relation that no rule names. */
 function planMade(reader: TaintReader, kind: string, fields: Tree, planning: Planning): TaintRow {
   const query = kind === 'SelectStmt' ? { SelectStmt: fields } : fields['query']
@@ -123,7 +155,14 @@ function innerRow(reader: TaintReader, query: unknown, planning: Planning): Tain
   const statement: SqlStatement | undefined = planning.context.prepared.get(stringOf(executed, 'name'))
   if (statement === undefined)
     return reader.refuse(null, 'a prepared statement that the gateway has not seen', 'PREPARE it in this session')
+  checkArguments(reader, executed)
   return reader.query(statement.node, emptyScope)
+}
+
+/** Where the arguments of EXECUTE go is not followed: none may be a masked value. */
+export function checkArguments(reader: TaintReader, executed: Tree): void {
+  const taint = reader.expression(executed['params'], emptyScope)
+  if (taint !== null) reader.refuse(taint, 'a masked value as an argument of EXECUTE', 'write the call into the statement')
 }
 
 function refuseShowing(reader: TaintReader, row: TaintRow, reason: string): TaintRow {
@@ -154,10 +193,24 @@ function planCall(reader: TaintReader, fields: Tree): TaintRow {
 function planCreateFunction(reader: TaintReader, fields: Tree, planning: Planning): TaintRow {
   const options = treesIn(fields, 'options')
   const parsed = fields['sql_body']
-  if (parsed === undefined) return planBody(reader, bodyOf(options), languageOf(options), planning, 'a function')
+  const isBound = reader.source.boundNames().functions.has(namesIn(fields, 'funcname').at(-1) ?? '')
+  if (parsed === undefined) {
+    planBody(reader, bodyOf(options), languageOf(options), planning, 'a function', isBound)
+    reader.expression(defaultsOf(fields), emptyScope)
+    return keepsNothing(reader)
+  }
   const body = taintOfBody(reader, parsed)
   if (body !== null || reader.touched !== null) reader.refuse(body, 'a function would read masked columns', ELSEWHERE)
-  return emptyRow
+  if (isBound) reader.refuse(null, BOUND, ELSEWHERE)
+  reader.expression(defaultsOf(fields), emptyScope)
+  return keepsNothing(reader)
+}
+
+const BOUND = 'code of a masked table, or of a domain, calls a function of this name, and this one writes'
+
+/** A default that reads masked columns is read whenever the function is called. */
+function defaultsOf(fields: Tree): readonly unknown[] {
+  return treesIn(fields, 'parameters').map(one => asKind(one, 'FunctionParameter')?.['defexpr'])
 }
 
 /** BEGIN ATOMIC holds statements, RETURN an expression. */
@@ -170,12 +223,14 @@ function taintOfBody(reader: TaintReader, node: unknown): MaybeTaint {
   return rowTaint(reader.query(node, emptyScope))
 }
 
-function planBody(reader: TaintReader, body: string | null, language: string, planning: Planning, what: string): TaintRow {
+function planBody(reader: TaintReader, body: string | null, language: string, planning: Planning, what: string, isBound = false): TaintRow {
   if (body === null || (language !== 'sql' && language !== 'plpgsql'))
     return reader.refuse(null, `${what} in ${language} cannot be read`, ELSEWHERE)
   const conduct = readCode(body, planning.code)
   if (conduct.opaque !== null) reader.refuse(null, `${what} that ${conduct.opaque} cannot be judged`, ELSEWHERE)
   if (conduct.reads !== null) reader.refuse(conduct.reads, `${what} would read masked columns`, ELSEWHERE)
+  if (isBound && conduct.writes) reader.refuse(null, BOUND, ELSEWHERE)
+  if (what === 'a DO block') reader.touch(conduct.loud)
   return emptyRow
 }
 
@@ -224,7 +279,7 @@ function planAlterTable(reader: TaintReader, fields: Tree): TaintRow {
     }
     taintOfFields(reader, withoutRelations(command), scope)
   }
-  return emptyRow
+  return keepsNothing(reader)
 }
 
 function isGenerated(definition: unknown): boolean {
@@ -283,8 +338,11 @@ function touchAll(reader: TaintReader, fields: Tree): TaintRow {
 
 function touchRelation(reader: TaintReader, relation: Tree): void {
   const schema = stringOf(relation, 'schemaname')
-  for (const known of reader.names.relation(schema === '' ? null : schema, stringOf(relation, 'relname')).relations)
+  for (const known of reader.names.relation(schema === '' ? null : schema, stringOf(relation, 'relname')).relations) {
     reader.touchRelation(known)
+    // REFRESH runs the query of a view.
+    if (known.kind === 'm') reader.touch(reader.source.readingOf(known.oid))
+  }
 }
 
 /** Every RangeVar below, wrapped or bare; tables that foreign keys point to are judged by `checkReferences`. */
@@ -317,9 +375,7 @@ function checkReferences(reader: TaintReader, value: unknown): void {
 
 /** Definitions name other tables (references, parents); only their expressions matter here. */
 function withoutRelations(fields: Tree): Tree {
-  const entries = Object.entries(fields).filter(
-    ([name]) => !/^(relation|pktable|inhRelations|partbound|ofTypename|typeName|rexpr)$/.test(name),
-  )
+  const entries = Object.entries(fields).filter(([name]) => !/^(relation|pktable|inhRelations|ofTypename|typeName|rexpr)$/.test(name))
   return Object.fromEntries(entries.map(([name, value]) => [name, pruned(value)]))
 }
 

@@ -2,14 +2,14 @@
 // Choice: what cannot be judged while columns are masked is refused, also where the policy would ask: a person who approves a command
 // has not been asked to lift a mask.
 import type { MaskClosure } from './plan-mask-closure.ts'
-import { hasInto, planUtility } from './plan-mask-utility.ts'
+import { checkArguments, hasInto, planUtility } from './plan-mask-utility.ts'
 import { columnPlan } from './mask-column-plan.ts'
 import type { MaskPlan } from './mask-plan.ts'
 import { cleanPlan } from './mask-plan.ts'
 import type { NameChange, SqlContext, SqlStatement } from './sql-statement.ts'
 import { MaskRefusal, TaintReader } from './taint-reader.ts'
 import { emptyScope } from './taint-scope.ts'
-import { unwrap } from './syntax-tree.ts'
+import { asKind, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import type { TaintRow } from './taint.ts'
 
@@ -114,6 +114,7 @@ function planExecute(statement: SqlStatement, closure: MaskClosure, context: Sql
   if (inner === undefined) {
     return { kind: 'refuse', rule: 0, reason: 'a prepared statement that the gateway has not seen', hint: 'PREPARE it in this session' }
   }
+  checkArguments(new TaintReader(closure, context.searchPath), asKind(statement.node, 'ExecuteStmt') ?? {})
   return planMask(inner, closure, context)
 }
 

@@ -105,6 +105,7 @@ function taintOfFunction(reader: TaintReader, schema: string | null, name: strin
     case 'pure':
       return join(taint, derived(values))
     case 'count':
+      reader.infer(values, 'a count of')
       return taint
     case 'effect':
       if (values !== null) {
@@ -137,6 +138,8 @@ function taintOfCode(reader: TaintReader, called: CatalogFunction, values: Maybe
   if (conduct.opaque !== null) {
     reader.refuse(values, `function ${label} ${conduct.opaque}`, 'trust it in the policy, or call it on a connection without masks')
   }
+  reader.touch(conduct.loud)
+  reader.callsWritingCode ||= conduct.writes
   if (conduct.reads !== null) {
     reader.touch(conduct.reads)
     reader.callsReadingCode = true

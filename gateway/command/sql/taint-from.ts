@@ -140,7 +140,10 @@ function rowOf(reader: TaintReader, relation: CatalogRelation): Relation {
   if (refusal !== null) reader.refuse(null, `${relation.schema}.${relation.name} ${refusal}`, 'read it on a connection without masks')
   const tainted = reader.source.relationTaint(relation.oid)
   // What a view or row security computes may fail on any row and say so with its values.
-  if (relation.kind === 'v' || relation.hasRowSecurity) reader.touch(tainted)
+  if (relation.kind === 'v' || relation.hasRowSecurity) {
+    reader.touch(join(tainted, reader.source.readingOf(relation.oid)))
+    reader.callsReadingCode ||= reader.source.runsReadingCode(relation.oid)
+  }
   const columns = relation.columns.map(column => ({ name: column.name, taint: reader.source.columnTaint(relation.oid, column.number) }))
   const isListed = columns.length > 0 || relation.kind === 'r' || relation.kind === 'p'
   return { row: { columns, isOpen: !isListed, rest: null }, unknownColumn: unproven(tainted) }
@@ -172,8 +175,7 @@ function joinedRow(reader: TaintReader, left: TaintRow, right: TaintRow, using: 
   const shared = using.map(name => {
     const taints = [...left.columns, ...right.columns].filter(column => column.name === name).map(column => column.taint)
     const taint = joinAll([...taints, left.rest, right.rest])
-    if (taint !== null && reader.source.refusesInference(taint.rule))
-      reader.refuse(taint, 'a join on a masked column', 'the rule refuses inference: join on other columns')
+    reader.infer(taint, 'a join on')
     return { name, taint }
   })
   const others = (row: TaintRow): TaintRow => ({
@@ -220,13 +222,15 @@ function readRangeFunction(reader: TaintReader, fields: Tree, scope: Scope): Sou
     const list = asKind(wrapped, 'List')
     const [call, definitions] = list === null ? [] : treesIn(list, 'items')
     const taint = derived(reader.expression(call, lateral(scope)))
+    reader.infer(taint, 'rows made of')
     const fields = asKind(call, 'FuncCall')
     const names = fields === null ? [] : namesIn(fields, 'funcname')
     firstName ??= names.at(-1) ?? null
     const isScalar = names.length > 0 && scalarSets.has(names.at(-1) ?? '') && reader.names.functions(null, names.at(-1) ?? '').length === 0
     const isSingle = isScalar && (names.at(-1) !== 'unnest' || treesIn(fields ?? {}, 'args').length === 1)
     const defined = definitions === undefined ? [] : definedNames(treesIn(asKind(definitions, 'List') ?? {}, 'items'))
-    row = appended(row, functionRow(defined, isSingle ? (alias ?? names.at(-1) ?? null) : null, taint))
+    // An array of rows gives as many columns as they have.
+    row = appended(row, functionRow(defined, isSingle && taint === null ? (alias ?? names.at(-1) ?? null) : null, taint))
   }
   const defined = definedNames(treesIn(fields, 'coldeflist'))
   if (defined.length > 0) row = functionRow(defined, null, row.rest ?? joinAll(row.columns.map(column => column.taint)))

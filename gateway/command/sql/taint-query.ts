@@ -8,7 +8,7 @@ import type { CteNames, Scope } from './taint-scope.ts'
 import { derived, emptyRow, isSameRow, join, joinAll, merged, renamed, rowTaint, unproven } from './taint.ts'
 import type { MaybeTaint, TaintColumn, TaintRow } from './taint.ts'
 import { readTaintWrite } from './taint-write.ts'
-import { asKind, isSet, namesIn, stringOf, treeOf, treesIn } from './syntax-tree.ts'
+import { asKind, isSet, isTree, namesIn, stringOf, treeOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 
 /** Rounds after which a recursion that still changes is refused; each round can only add taint. */
@@ -24,15 +24,46 @@ export function readTaintQuery(reader: TaintReader, kind: string, fields: Tree, 
 function withCtes(reader: TaintReader, fields: Tree, scope: Scope): Scope {
   const clause = treeOf(fields, 'withClause')
   if (clause === null) return scope
+  const isRecursive = isSet(clause, 'recursive')
+  const ctes = treesIn(clause, 'ctes')
+    .map(wrapped => asKind(wrapped, 'CommonTableExpr'))
+    .filter(cte => cte !== null)
   let inner = scope
-  for (const wrapped of treesIn(clause, 'ctes')) {
-    const cte = asKind(wrapped, 'CommonTableExpr')
-    if (cte === null) continue
+  for (const cte of isRecursive ? inOrderOfUse(reader, ctes) : ctes) {
     const name = stringOf(cte, 'ctename')
-    const row = isSet(clause, 'recursive') ? recursiveRow(reader, cte, name, inner) : cteRow(reader, cte, inner)
+    const row = isRecursive ? recursiveRow(reader, cte, name, inner) : cteRow(reader, cte, inner)
     inner = { ...inner, ctes: { name, row, outer: inner.ctes } }
   }
   return inner
+}
+
+/** Under RECURSIVE a query sees the names of all others of its list, later ones too: each is read behind those it names. */
+function inOrderOfUse(reader: TaintReader, ctes: readonly Tree[]): readonly Tree[] {
+  const waiting = new Map(ctes.map(cte => [stringOf(cte, 'ctename'), cte]))
+  const ordered: Tree[] = []
+  while (waiting.size > 0) {
+    const [ready] = [...waiting].filter(([name, cte]) => {
+      const named = namesOfRelations(cte['ctequery'])
+      return [...waiting.keys()].every(other => other === name || !named.has(other))
+    })
+    if (ready === undefined) return reader.refuse(null, 'queries of one WITH that name each other', 'write it in a simpler form')
+    waiting.delete(ready[0])
+    ordered.push(ready[1])
+  }
+  return ordered
+}
+
+/** Bare names of relations anywhere below. */
+function namesOfRelations(value: unknown): ReadonlySet<string> {
+  const names = new Set<string>()
+  const look = (part: unknown): void => {
+    if (Array.isArray(part)) for (const item of part) look(item)
+    if (!isTree(part)) return
+    if (typeof part['relname'] === 'string' && part['schemaname'] === undefined) names.add(part['relname'])
+    for (const field in part) if (typeof part[field] === 'object') look(part[field])
+  }
+  look(value)
+  return names
 }
 
 function cteRow(reader: TaintReader, cte: Tree, scope: Scope): TaintRow {
@@ -148,8 +179,8 @@ function readTail(reader: TaintReader, fields: Tree, scope: Scope, row: TaintRow
     const key = asKind(sort, 'SortBy')
     if (key !== null) conditionOrOutput(reader, key['node'], scope, row)
   }
-  reader.expression(fields['limitCount'], scope)
-  reader.expression(fields['limitOffset'], scope)
+  reader.condition(fields['limitCount'], scope)
+  reader.condition(fields['limitOffset'], scope)
 }
 
 /** ORDER BY and GROUP BY may name an output column by name or place. */
@@ -168,14 +199,7 @@ function conditionOrOutput(reader: TaintReader, node: unknown, scope: Scope, row
 }
 
 function checkInference(reader: TaintReader, taint: MaybeTaint): void {
-  reader.touch(taint)
-  if (taint !== null && reader.source.refusesInference(taint.rule)) {
-    reader.refuse(
-      taint,
-      `order, grouping or comparison by a column masked by rule ${reader.source.ruleName(taint.rule)}`,
-      'the rule refuses inference: use other columns',
-    )
-  }
+  reader.infer(taint, 'order, grouping or comparison by')
 }
 
 /** The output columns of a target list or of RETURNING; a star stands for all columns it means. */
@@ -202,8 +226,11 @@ export function readTargets(reader: TaintReader, targets: readonly Tree[], scope
       continue
     }
     const name = stringOf(target, 'name')
+    const taint = reader.expression(target['val'], scope)
+    // Computing tells by failing, and a function of sets by how many rows there are.
+    if (taint?.kind === 'blank') reader.infer(taint, 'a value computed from')
     add({
-      columns: [{ name: name === '' ? outputName(target['val']) : name, taint: reader.expression(target['val'], scope) }],
+      columns: [{ name: name === '' ? outputName(target['val']) : name, taint }],
       isOpen: false,
       rest: null,
     })

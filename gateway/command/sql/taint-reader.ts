@@ -13,8 +13,8 @@ import type { Tree } from './syntax-tree.ts'
 /** What is known of masked columns while statements are read; grows while the closure is being built. */
 export interface TaintSource {
   readonly catalog: Catalog
-  /** True when predicates, ordering and grouping on columns of this rule are refused. */
-  refusesInference(rule: number): boolean
+  /** True when predicates, ordering and grouping on what this is made of are refused. */
+  refusesInference(taint: Taint): boolean
   ruleName(rule: number): string
   columnTaint(relationOid: number, column: number): MaybeTaint
   /** Any column of it, or null. */
@@ -23,6 +23,23 @@ export interface TaintSource {
   refusalOf(relationOid: number): string | null
   conductOf(called: CatalogFunction): CodeConduct
   isTrusted(called: CatalogFunction): boolean
+  /** What reading it may say by itself: a view or row security that computes with masked columns it does not show. */
+  readingOf(relationOid: number): MaybeTaint
+  /** What writing it may say by itself, besides its own triggers and rules: checks, defaults, children, foreign keys that follow. */
+  writingOf(relationOid: number): MaybeTaint
+  /** Reading a view or a table with row security, or writing a table, calls code that reads masked columns: a plan may show what it gave. */
+  runsReadingCode(relationOid: number): boolean
+  /** Names that code bound to masked relations uses: who takes one of them gets what the code is given. */
+  boundNames(): BoundNames
+  /** The mask of this rule shows the same whatever the value is. */
+  isConstant(rule: number): boolean
+}
+
+export interface BoundNames {
+  /** Functions that it calls, at any depth. */
+  readonly functions: ReadonlySet<string>
+  /** Relations that it writes. */
+  readonly relations: ReadonlySet<string>
 }
 
 /** Thrown inside, caught by the planner. */
@@ -48,6 +65,8 @@ export class TaintReader {
   touched: Taint | null = null
   /** Code of the database that reads masked columns runs in it. */
   callsReadingCode = false
+  /** Code of the database that leaves something behind runs in it. */
+  callsWritingCode = false
   #depth = 0
 
   constructor(source: TaintSource, searchPath: readonly string[] | null) {
@@ -85,14 +104,18 @@ export class TaintReader {
 
   /** Predicates, ordering, grouping: what is looked at, not what comes out. */
   condition(node: unknown, scope: Scope): void {
-    const taint = this.expression(node, scope)
-    if (taint !== null && this.source.refusesInference(taint.rule)) {
-      this.refuse(
-        taint,
-        `condition or order on a column masked by rule ${this.source.ruleName(taint.rule)}`,
-        'the rule refuses inference: filter on other columns',
-      )
-    }
+    this.infer(this.expression(node, scope), 'condition or order on')
+  }
+
+  /** Something of a value may be told by what happens, not by what comes out. */
+  infer(taint: MaybeTaint, what: string): void {
+    this.touch(taint)
+    if (taint === null || !this.source.refusesInference(taint)) return
+    this.refuse(
+      taint,
+      `${what} a column masked by rule ${this.source.ruleName(taint.rule)}`,
+      'the rule refuses inference: use other columns, or this one as it is',
+    )
   }
 
   /** A query (SELECT, VALUES, or a data-modifying statement in WITH), as a wrapped node. */

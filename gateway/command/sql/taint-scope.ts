@@ -1,5 +1,5 @@
 // Which columns a name can mean at a place of a query. Where several are possible, all of them count.
-import { emptyRow, join, joinAll, rowTaint } from './taint.ts'
+import { emptyRow, join, joinAll, rowTaint, unproven } from './taint.ts'
 import type { MaybeTaint, TaintRow } from './taint.ts'
 
 /** One item of FROM as names see it. */
@@ -74,13 +74,18 @@ export function lookUp(scope: Scope, name: string): Lookup {
   }
   const row = itemNamed(scope, name)
   if (row !== null) return { taint: join(taint, rowTaint(row.row)), isFound: true }
-  return isFound ? { taint, isFound } : { taint: unknown, isFound: false }
+  if (isFound) return { taint, isFound }
+  // A name that nothing here has is a mistake of the text, or something that is not understood: then it may be anything in sight.
+  return { taint: join(unknown, unproven(joinAll(allItems(scope).map(item => rowTaint(item.row))))), isFound: false }
 }
 
 /** `alias.column`. Not found: the name may be a function of the row (functional notation). */
 export function lookUpIn(scope: Scope, alias: string, name: string): Lookup {
   const item = itemNamed(scope, alias)
-  if (item === null) return { taint: joinAll(allItems(scope).map(other => other.unknownColumn)), isFound: false }
+  if (item === null) {
+    const all = allItems(scope).map(other => join(other.unknownColumn, unproven(rowTaint(other.row))))
+    return { taint: joinAll(all), isFound: false }
+  }
   if (SYSTEM_COLUMNS.has(name)) return { taint: null, isFound: true }
   const found = columnIn(item.row, name)
   return found.isFound ? found : NOT_FOUND

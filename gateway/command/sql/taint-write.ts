@@ -4,7 +4,7 @@ import type { CatalogRelation } from './catalog.ts'
 import type { TaintReader } from './taint-reader.ts'
 import { columnIn } from './taint-scope.ts'
 import type { Scope, ScopeItem } from './taint-scope.ts'
-import { derived, emptyRow, isMixed, joinAll, rowTaint } from './taint.ts'
+import { derived, emptyRow, isMixed, join, joinAll, rowTaint } from './taint.ts'
 import type { MaybeTaint, TaintRow } from './taint.ts'
 import { asKind, stringOf, treeOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
@@ -48,12 +48,14 @@ function readTarget(reader: TaintReader, fields: Tree, kinds: readonly WriteKind
 /** Triggers and rules are the database's own: they may fail with values of masked columns, and then say so. */
 function noteCode(reader: TaintReader, relation: CatalogRelation, kinds: readonly WriteKind[]): void {
   reader.touchRelation(relation)
+  reader.touch(reader.source.writingOf(relation.oid))
+  reader.callsReadingCode ||= reader.source.runsReadingCode(relation.oid)
   const isOf = (on: ReadonlySet<string>): boolean => kinds.some(kind => on.has(kind))
   for (const trigger of relation.triggers) {
     const called = isOf(trigger.on) ? reader.source.catalog.functions.get(trigger.functionOid) : undefined
     if (called === undefined || reader.source.isTrusted(called)) continue
     const conduct = reader.source.conductOf(called)
-    if (conduct.opaque !== null || conduct.reads !== null) reader.touch(conduct.reads ?? { kind: 'blank', rule: 0, isMixed: true })
+    reader.touch(conduct.opaque === null ? join(conduct.reads, conduct.loud) : { kind: 'blank', rule: 0, isMixed: true })
   }
   if (relation.rules.some(rule => kinds.some(kind => rule.on === kind))) reader.touch({ kind: 'blank', rule: 0, isMixed: true })
 }
@@ -154,8 +156,20 @@ function partOf(reader: TaintReader, reference: Tree, scope: Scope): MaybeTaint 
 
 function checkFlow(reader: TaintReader, target: MaybeTaint, value: MaybeTaint, label: string): void {
   if (value === null) return
-  if (target !== null && target.rule === value.rule && !isMixed(value) && !isMixed(target)) return
+  if (target !== null && target.rule === value.rule && !isMixed(value) && !isMixed(target)) {
+    // A mask that keeps a part of what it covers must not be given a part of the value: the last four letters of the first eight.
+    if (reader.source.isConstant(value.rule) || isSameValue(target, value)) return
+    reader.refuse(
+      value,
+      `a value made of a masked column would be written to ${label}, whose mask shows a part of it`,
+      'write the column as it is, or a value of your own',
+    )
+  }
   refuseFlow(reader, value, label)
+}
+
+function isSameValue(target: MaybeTaint, value: MaybeTaint): boolean {
+  return target?.kind === 'mask' && value?.kind === 'mask' && target.typeOid === value.typeOid
 }
 
 function refuseFlow(reader: TaintReader, value: MaybeTaint, label: string): never {

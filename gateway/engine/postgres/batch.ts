@@ -5,6 +5,8 @@ import type { AnswerQueue } from './answers.ts'
 import type { Names, Portal } from './names.ts'
 import { Outbox } from './outbox.ts'
 import type { OutboxMark } from './outbox.ts'
+import type { StatementRun } from './statement-run.ts'
+import { writeDescribe } from '../../wire/postgres/frontend-writer.ts'
 
 export interface BatchMark {
   readonly outbox: OutboxMark
@@ -40,6 +42,13 @@ export class Batch {
     this.#outbox.put(bytes, start, end)
   }
 
+  /** Rows that may be masked are never read without knowing their columns. */
+  describeOnce(portal: Portal | null, name: string, run: StatementRun): void {
+    if (run.mask === null || run.isDescribed) return
+    run.isDescribed = true
+    this.put({ kind: 'describe', of: portal, run, isOurs: true }, writeDescribe('portal', name))
+  }
+
   mark(): BatchMark {
     return { outbox: this.#outbox.mark(), answers: this.#answers.length }
   }
@@ -70,6 +79,11 @@ export class Batch {
   /** Everything as it would be sent now: what an approval is bound to. */
   copy(): Buffer {
     return this.#outbox.copy()
+  }
+
+  /** The same with the message that is being judged. */
+  copyWith(bytes: Buffer, start: number, end: number): Buffer {
+    return Buffer.concat([this.#outbox.copy(), bytes.subarray(start, end)])
   }
 
   /** Sends everything: bytes to the outbox, answers to the queue. */

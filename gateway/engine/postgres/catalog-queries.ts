@@ -88,8 +88,15 @@ const sections: readonly (readonly [string, string])[] = [
   ],
   [
     'cascades',
-    `SELECT ${array}(confrelid::int8, conrelid::int8, confdeltype, confupdtype) FROM pg_catalog.pg_constraint
-      WHERE contype = 'f' AND confrelid >= 16384`,
+    `SELECT ${array}(confrelid::int8, conrelid::int8, confdeltype, confupdtype, pg_catalog.to_json(conkey), pg_catalog.to_json(confkey))
+       FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid >= 16384`,
+  ],
+  [
+    'constraints',
+    `SELECT pg_catalog.to_json(conname) FROM pg_catalog.pg_constraint WHERE oid >= 16384
+     UNION ALL
+     SELECT pg_catalog.to_json(c.relname) FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+      WHERE i.indisunique AND i.indrelid >= 16384`,
   ],
   [
     'foreign',

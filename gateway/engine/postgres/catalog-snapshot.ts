@@ -55,6 +55,7 @@ function buildCatalog(sections: ReadonlyMap<string, readonly unknown[]>, serverV
     schemas: new Set(rowsOf('schemas').map(row => row.text())),
     systemRelations: new Set(rowsOf('system').map(row => `${row.text(0)}.${row.text(1)}`)),
     definitionPath: session.texts(3),
+    constraintNames: new Set(rowsOf('constraints').map(row => row.text())),
     eventTriggers: rowsOf('events').map(row => row.number()),
     isAssumed: false,
   }
@@ -181,6 +182,7 @@ function cascadeOf(row: Row): CatalogCascade {
     relationOid: row.number(1),
     onDelete: actions[row.text(2)] ?? 'none',
     onUpdate: 'cnd'.includes(row.text(3)) ? 'update' : 'none',
+    columns: row.rows(4).map((from, index) => [from.number(), row.rows(5)[index]?.number() ?? 0] as const),
   }
 }
 

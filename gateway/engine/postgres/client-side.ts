@@ -13,7 +13,7 @@ import {
   readParse,
   readQuery,
 } from '../../wire/postgres/frontend.ts'
-import { syncMessage, writeDescribe } from '../../wire/postgres/frontend-writer.ts'
+import { syncMessage } from '../../wire/postgres/frontend-writer.ts'
 import { frontend, txStatus } from '../../wire/postgres/message-type.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import { closeAnswer, copyEndAnswer, syncAnswer } from './answers.ts'
@@ -236,6 +236,7 @@ export class ClientSide {
       return this.#whenConfirmed(names.portals.get(name) ?? null, () => {
         const portal = names.portals.get(name) ?? null
         if (portal?.run != null && portal.version === context.version) {
+          this.#batch.describeOnce(portal, name, portal.run)
           this.#batch.put({ kind: 'execute', running: [{ run: portal.run, statement: null }], done: 0 }, bytes, start, end)
           return this.#boundBatch()
         }
@@ -244,7 +245,7 @@ export class ClientSide {
           portal === null ? this.#judge.cursor(name) : this.#judge.portal(portal),
           wanted =>
             this.#admit(
-              { ...wanted, bytes: () => Buffer.concat([this.#batch.copy(), bytes.subarray(start, end)]), isExtended: true },
+              { ...wanted, bytes: () => this.#batch.copyWith(bytes, start, end), isExtended: true, opened: portal?.run ?? null },
               running => {
                 this.#noteAdmitted(portal, name, running)
                 this.#batch.put({ kind: 'execute', running, done: 0 }, bytes, start, end)
@@ -265,8 +266,7 @@ export class ClientSide {
       portal.run = run
       portal.version = this.#conversation.context.version
     }
-    // Rows that may be masked are never read without knowing their columns.
-    if (run?.mask != null) this.#batch.put({ kind: 'describe', of: portal, run, isOurs: true }, writeDescribe('portal', name))
+    if (run !== null) this.#batch.describeOnce(portal, name, run)
   }
 
   /** A batch without an end is sent in parts, whatever it is made of: everything in it that runs was admitted. */

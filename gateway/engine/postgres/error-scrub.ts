@@ -4,9 +4,23 @@ import type { TextMask } from '../../core/masker.ts'
 import { readFields, readParameterStatus } from '../../wire/postgres/backend.ts'
 import { backend } from '../../wire/postgres/message-type.ts'
 import { message } from '../../wire/postgres/message-writer.ts'
+import { plainState } from './sql-states.ts'
 
-/** Fields that name objects of the catalog, code, and places in the client's own text: never a value. */
-const KEPT = new Set(['S', 'V', 'C', 'P', 's', 't', 'c', 'd', 'n', 'F', 'L', 'R'])
+/** What the catalog knows of names in errors: code of a database can raise an error with a value where a name should stand. */
+export interface ErrorNames {
+  isRelation(schema: string | undefined, relation: string): boolean
+  isColumn(schema: string | undefined, relation: string, column: string): boolean
+  isType(name: string): boolean
+  isConstraint(name: string): boolean
+  isSchema(name: string): boolean
+  /** A relation with masked columns, in this schema or, without one, in any. */
+  isMasked(schema: string | undefined, relation: string): boolean
+}
+
+/** Severity, place in the client's own text, place in the server's own code: never a value. */
+const KEPT = new Set(['S', 'V', 'P', 'F', 'L', 'R'])
+/** Their words are the same whatever the statement does: timeouts, cancellation, shutdown. */
+const PLAIN_ROUTINES: ReadonlySet<string> = new Set(['ProcessInterrupts', 'ProcessRecoveryConflictInterrupt', 'DeadLockReport'])
 const TERMINATOR = Buffer.of(0)
 
 /** What the classes of SQLSTATE mean, for the words that replace the server's. */
@@ -66,23 +80,55 @@ const NAMED: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * ErrorResponse, NoticeResponse, NotificationResponse or ParameterStatus as a client may see it while masked columns are in flight;
- * any other message is returned as it is.
+ * ErrorResponse, NoticeResponse or ParameterStatus as a client may see it while masked columns are in flight; any other message is
+ * returned as it is.
  * @param bytes one whole message, header included.
  */
-export function scrubMessage(bytes: Buffer): Buffer {
+export function scrubMessage(bytes: Buffer, names: ErrorNames): Buffer {
   const type = bytes[0]
-  if (type === backend.errorResponse || type === backend.noticeResponse) return scrubFields(bytes)
-  if (type === backend.notificationResponse) return scrubNotification(bytes)
+  if (type === backend.errorResponse || type === backend.noticeResponse) return scrubFields(bytes, names)
   return type === backend.parameterStatus ? scrubParameter(bytes) : bytes
 }
 
-function scrubFields(bytes: Buffer): Buffer {
+function scrubFields(bytes: Buffer, names: ErrorNames): Buffer {
   const fields = readFields(bytes, 0, bytes.length)
-  const code = fields.get('C') ?? 'XX000'
-  const kept = [...fields].filter(([field]) => KEPT.has(field))
-  kept.push(['M', `${meaningOf(code)} (words withheld by sallyport: the statement touches masked columns)`])
+  if (isOfText(fields)) return bytes
+  const code = plainState(fields.get('C') ?? 'XX000', bytes[0] === backend.errorResponse)
+  const words = PLAIN_ROUTINES.has(fields.get('R') ?? '') && !fields.has('W') ? (fields.get('M') ?? '') : withheld(code)
+  const kept: (readonly [string, string])[] = [...fields].filter(([field]) => KEPT.has(field))
+  kept.push(['C', code], ['M', words], ...namesOf(fields, names))
   return fieldsMessage(bytes[0] ?? 0, kept)
+}
+
+/**
+ * The parser and the analysis say where in the client's text the mistake is: they have not seen a row yet. Code that runs says a
+ * context (W), or a place in a text of its own (p, q).
+ */
+function isOfText(fields: ReadonlyMap<string, string>): boolean {
+  return fields.has('P') && !fields.has('W') && !fields.has('p') && !fields.has('q')
+}
+
+function withheld(code: string): string {
+  return `${meaningOf(code)} (words withheld by sallyport: the statement touches masked columns)`
+}
+
+/** Schema, table, column, type and constraint, where they are what they say. */
+function namesOf(fields: ReadonlyMap<string, string>, names: ErrorNames): readonly (readonly [string, string])[] {
+  const [schema, table, column] = ['s', 't', 'c'].map(field => fields.get(field))
+  const kept: (readonly [string, string])[] = []
+  if (table !== undefined && names.isRelation(schema, table)) {
+    kept.push(['t', table])
+    if (column !== undefined && names.isColumn(schema, table, column)) kept.push(['c', column])
+  }
+  for (const [field, isName] of [
+    ['s', names.isSchema],
+    ['d', names.isType],
+    ['n', names.isConstraint],
+  ] as const) {
+    const name = fields.get(field)
+    if (name !== undefined && isName(name)) kept.push([field, name])
+  }
+  return kept
 }
 
 function meaningOf(code: string): string {
@@ -90,17 +136,15 @@ function meaningOf(code: string): string {
 }
 
 /**
- * A constraint error of a statement that touches no masked column may still show a row of one: deferred constraints fire at COMMIT, and a
- * foreign key names the row of the other table.
- * @param isMasked true for the name of a relation with masked columns.
+ * A constraint error of a statement that touches no masked column may still show a row of one: deferred constraints fire at COMMIT. The
+ * error of a foreign key names the table that has the key; where that holds no masked values, neither does what it refers to.
  */
-export function scrubConstraintError(bytes: Buffer, isMasked: (relation: string) => boolean): Buffer {
+export function scrubConstraintError(bytes: Buffer, names: ErrorNames): Buffer {
   if (bytes[0] !== backend.errorResponse && bytes[0] !== backend.noticeResponse) return bytes
   const fields = readFields(bytes, 0, bytes.length)
   const code = fields.get('C') ?? ''
   const table = fields.get('t')
-  const showsRow = code.startsWith('23') && (code === '23503' || table === undefined || isMasked(table))
-  return showsRow ? scrubFields(bytes) : bytes
+  return code.startsWith('23') && (table === undefined || names.isMasked(fields.get('s'), table)) ? scrubFields(bytes, names) : bytes
 }
 
 /** Covers what patterns find in the words of an error or notice, and in a notification's payload. */
@@ -117,20 +161,23 @@ export function coverMessage(bytes: Buffer, text: TextMask): Buffer {
 }
 
 /** NotificationResponse: int32 pid | string channel | string payload. */
-function scrubNotification(bytes: Buffer): Buffer {
+export function emptyNotification(bytes: Buffer): Buffer {
   return replaceNotification(bytes, () => '')
 }
 
 function replaceNotification(bytes: Buffer, change: (payload: string) => string): Buffer {
   const channelEnd = bytes.indexOf(0, 9)
   const payload = bytes.toString('utf8', channelEnd + 1, bytes.length - 1)
-  return message(backend.notificationResponse, [bytes.subarray(5, channelEnd + 1), change(payload)])
+  const changed = change(payload)
+  return changed === payload ? bytes : message(backend.notificationResponse, [bytes.subarray(5, channelEnd + 1), changed])
 }
 
-/** application_name can be set to anything by code that ran; the others are the server's own words. */
+/** They can be set to anything by code that ran; the others are the server's own words. */
+const FREE_PARAMETERS: ReadonlySet<string> = new Set(['application_name', 'search_path'])
+
 function scrubParameter(bytes: Buffer): Buffer {
   const [name] = readParameterStatus(bytes, 0, bytes.length)
-  return name === 'application_name' ? message(backend.parameterStatus, [name, '']) : bytes
+  return FREE_PARAMETERS.has(name) ? message(backend.parameterStatus, [name, '']) : bytes
 }
 
 function fieldsMessage(type: number, fields: readonly (readonly [field: string, value: string])[]): Buffer {

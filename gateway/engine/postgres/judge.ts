@@ -24,6 +24,8 @@ export interface Wanted {
   /** The exact bytes that would be sent. */
   readonly bytes: () => Buffer
   readonly isExtended: boolean
+  /** What the same portal was admitted as before: the server has kept the plan it made then, and so do the masks. */
+  readonly opened?: StatementRun | null
 }
 
 /** Statements as read under a version of the session's context. */
@@ -102,7 +104,10 @@ export class Judge {
   /** What fetching from a cursor that SQL declared would do. */
   cursor(name: string): Understood {
     const known = this.#conversation.context.sql.cursors.get(name)
-    return { statements: [known ?? opaque('execute', 'a portal of a name that is not known here')], values: [] }
+    if (known === undefined) return { statements: [opaque('execute', 'a portal of a name that is not known here')], values: [] }
+    // Its query keeps the meaning it had at DECLARE: masks look at it as at a FETCH.
+    const fetched: SqlStatement = { ...known, node: { FetchStmt: { portalname: name } }, names: [{ kind: 'fetch', name }] }
+    return { statements: [fetched], values: [] }
   }
 
   /** A function-call message names a function by number: nothing of it is understood. */
@@ -147,7 +152,7 @@ export class Judge {
         admission.catch(() => {})
         throw masks.refusal
       }
-      return this.#wait(admission, held ?? new AbortController()).then(admitted => this.#begin(wanted.statements, admitted, masks))
+      return this.#wait(admission, held ?? new AbortController()).then(admitted => this.#begin(wanted, admitted, masks))
     }
     if (masks.refusal !== null) {
       for (const number of admission.numbers) {
@@ -155,7 +160,7 @@ export class Judge {
       }
       throw masks.refusal
     }
-    return this.#begin(wanted.statements, admission, masks)
+    return this.#begin(wanted, admission, masks)
   }
 
   /** Ends the wait, for people or for a long text to be read, as the client's cancel does. False when nothing waits. */
@@ -174,14 +179,15 @@ export class Judge {
     this.#held?.abort(reason)
   }
 
-  #begin(statements: readonly SqlStatement[], admission: Admission, masks: ReturnType<MaskDesk['plan']>): readonly Running[] {
+  #begin({ statements, opened }: Wanted, admission: Admission, masks: ReturnType<MaskDesk['plan']>): readonly Running[] {
     // The type says it; this also holds against a value that came in by a cast.
     if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a message without a permit is not sent')
     const { session, context } = this.#conversation
     return statements.map((statement, index) => {
       context.noteSent(statement)
       if (statement.isTransactionControl) this.#conversation.isTurning = true
-      return { run: new StatementRun(session, admission.numbers[index] ?? 0, masks.open(index)), statement }
+      const mask = masks.open(index)
+      return { run: new StatementRun(session, admission.numbers[index] ?? 0, opened?.mask?.again() ?? mask), statement }
     })
   }
 

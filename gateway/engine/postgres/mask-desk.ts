@@ -14,11 +14,13 @@ export interface MessageMasks {
 export interface MaskDesk {
   plan(statements: readonly SqlStatement[]): MessageMasks
   /**
-   * An error or a notice as the client may see it, whoever caused it: a planner runs functions before a statement is executed, and
+   * An error, a notice or a setting as the client may see it, whoever caused it: a planner runs functions before a statement is executed, and
    * constraint triggers run at the end of a transaction, under whatever message ends it. The same buffer when nothing is withheld.
    * @param statements what the message is about; null = nothing in particular.
    */
   cover(statements: readonly SqlStatement[] | null, message: Buffer): Buffer
+  /** A notification as the client may see it. @param isOwn this session sent it. */
+  coverNotification(message: Buffer, isOwn: boolean): Buffer
   /** No transaction is open, and nothing is on its way. */
   endTransaction(): void
 }
@@ -28,4 +30,9 @@ export type MaskDeskFor = (conversation: Conversation) => MaskDesk
 const nothing: MessageMasks = { refusal: null, open: () => null }
 
 /** For a session without masks. */
-export const noMasks: MaskDesk = { plan: () => nothing, cover: (_, message) => message, endTransaction: () => {} }
+export const noMasks: MaskDesk = {
+  plan: () => nothing,
+  cover: (_, message) => message,
+  coverNotification: message => message,
+  endTransaction: () => {},
+}

@@ -1,7 +1,7 @@
 // The masks of one session: plans every message under the session's context, and opens what masks each answer.
 import { assumedCatalog } from '../../command/sql/catalog.ts'
 import type { Catalog } from '../../command/sql/catalog.ts'
-import type { MaskPlan } from '../../command/sql/mask-plan.ts'
+import type { MaskedColumn, MaskPlan } from '../../command/sql/mask-plan.ts'
 import { cleanPlan } from '../../command/sql/mask-plan.ts'
 import { maskClosure } from '../../command/sql/plan-mask-closure.ts'
 import type { MaskClosure } from '../../command/sql/plan-mask-closure.ts'
@@ -10,7 +10,8 @@ import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.t
 import { Refusal } from '../../core/errors.ts'
 import type { Masker } from '../../core/masker.ts'
 import type { MaskDesk, MaskDeskFor } from './mask-desk.ts'
-import { coverMessage, scrubConstraintError, scrubMessage } from './error-scrub.ts'
+import { coverMessage, emptyNotification, scrubConstraintError, scrubMessage } from './error-scrub.ts'
+import type { ErrorNames } from './error-scrub.ts'
 import { noMasks } from './mask-desk.ts'
 import { openResultMask, ResultMask } from './result-mask.ts'
 
@@ -18,6 +19,16 @@ import { openResultMask, ResultMask } from './result-mask.ts'
 const closures = new WeakMap<Catalog, Map<string, MaskClosure>>()
 
 const nothingMasked: MaskClosure = maskClosure(assumedCatalog, [])
+
+/** While no catalog is known any relation may be masked, and no name is known to be one. */
+const allMasked: ErrorNames = {
+  isRelation: () => false,
+  isColumn: () => false,
+  isType: () => false,
+  isConstraint: () => false,
+  isSchema: () => false,
+  isMasked: () => true,
+}
 
 /** For sessions whose policy masks something; others cost nothing. */
 export const resultMaskDeskFor: MaskDeskFor = conversation => {
@@ -27,6 +38,7 @@ export const resultMaskDeskFor: MaskDeskFor = conversation => {
   return {
     plan: statements => desk.plan(statements, conversation.context.sql),
     cover: (statements, message) => desk.cover(statements, message, conversation.context.sql),
+    coverNotification: (message, isOwn) => desk.coverNotification(message, isOwn, conversation.context.sql),
     endTransaction: () => desk.endTransaction(),
   }
 }
@@ -45,6 +57,8 @@ class ResultMaskDesk {
   #closure: MaskClosure | null = null
   /** A statement of the transaction under way touched masked columns: what deferred triggers say at its end may show them. */
   #isTainted = false
+  /** A statement of this session wrote where masked columns are: triggers there may have notified with their values. */
+  #hasWritten = false
 
   constructor(masker: Masker) {
     this.#masker = masker
@@ -69,8 +83,16 @@ class ResultMaskDesk {
     if (columns.length > 0) {
       const closure = this.#closureOf(context)
       const isTainted = this.#isTainted || this.#plansOf(statements ?? [], context, closure).some(plan => plan.kind !== 'clean')
-      covered = isTainted ? scrubMessage(message) : scrubConstraintError(message, name => closure?.hasName(name) ?? true)
+      covered = isTainted ? scrubMessage(message, closure ?? nothingMasked) : scrubConstraintError(message, closure ?? allMasked)
     }
+    return text === null ? covered : coverMessage(covered, text)
+  }
+
+  /** What other sessions notify with is not known to be clean; neither is what triggers of this one do. */
+  coverNotification(message: Buffer, isOwn: boolean, context: SqlContext): Buffer {
+    const { columns, text } = this.#masker
+    const mayShow = columns.length === 0 || this.#closureOf(context)?.isEmpty === true || (isOwn && !this.#hasWritten)
+    const covered = mayShow ? message : emptyNotification(message)
     return text === null ? covered : coverMessage(covered, text)
   }
 
@@ -87,8 +109,9 @@ class ResultMaskDesk {
     const key = `${this.#rulesKey}\0${[...context.trustedFunctions].toSorted().join('\0')}`
     const closure = shared.get(key) ?? maskClosure(catalog, this.#masker.columns, context.trustedFunctions)
     shared.set(key, closure)
-    this.#closure = closure
-    return closure
+    const lost = lostColumns(this.#closure, closure)
+    this.#closure = lost.length === 0 ? closure : maskClosure(catalog, this.#masker.columns, context.trustedFunctions, lost)
+    return this.#closure
   }
 
   #plansOf(statements: readonly SqlStatement[], context: SqlContext, closure: MaskClosure | null): readonly MaskPlan[] {
@@ -109,7 +132,10 @@ class ResultMaskDesk {
 
   #open(statement: SqlStatement | undefined, plan: MaskPlan, closure: MaskClosure | null): ResultMask | null {
     if (closure === null) return openResultMask(plan, this.#masker, nothingMasked)
-    if (plan.kind === 'tainted') this.#isTainted = true
+    if (plan.kind === 'tainted') {
+      this.#isTainted = true
+      this.#hasWritten ||= statement === undefined || !isReadOnly(statement)
+    }
     const mask = openResultMask(plan, this.#masker, closure)
     if (mask !== null || closure.isEmpty || statement === undefined || isReadOnly(statement)) return mask
     // A constraint that fails may name the row of a masked table that this statement never mentioned.
@@ -120,6 +146,14 @@ class ResultMaskDesk {
     const name = this.#masker.columns[rule]?.rule ?? 'masks'
     return new Refusal('MASK_UNPROVEN', name, `refused by mask ${name}: ${reason}`, { why: reason, fix: hint })
   }
+}
+
+/** Columns of tables that were masked and have other names now, or left the hierarchy that masked them. */
+function lostColumns(before: MaskClosure | null, now: MaskClosure): readonly MaskedColumn[] {
+  if (before === null || before.columns.every(({ relationOid, column }) => now.columnTaint(relationOid, column) !== null)) return []
+  return before.columns.filter(
+    ({ relationOid, column }) => now.columnTaint(relationOid, column) === null && now.isKnown(relationOid, column),
+  )
 }
 
 function isReadOnly(statement: SqlStatement): boolean {

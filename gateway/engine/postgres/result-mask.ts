@@ -87,9 +87,14 @@ export class ResultMask {
     this.#copy.write(message, out)
   }
 
-  /** ErrorResponse, NoticeResponse, NotificationResponse, ParameterStatus as the client may see it; other messages as they are. */
+  /** The same mask for the rest of the same answer, under another command. */
+  again(): ResultMask {
+    return new ResultMask(this.#plan, this.#masker, this.#closure)
+  }
+
+  /** ErrorResponse, NoticeResponse, ParameterStatus as the client may see it; other messages as they are. */
   scrubMessage(message: Buffer): Buffer {
-    const scrubbed = this.isTainted ? scrubMessage(message) : scrubConstraintError(message, name => this.#closure.hasName(name))
+    const scrubbed = this.isTainted ? scrubMessage(message, this.#closure) : scrubConstraintError(message, this.#closure)
     return this.#masker.text === null ? scrubbed : coverMessage(scrubbed, this.#masker.text)
   }
 
@@ -128,13 +133,16 @@ export class ResultMask {
         : (plan.columns[index] ?? plan.rest ?? { kind: 'blank', rule: plan.rule })
     switch (planned.kind) {
       case 'pass':
+        // A table that was changed behind the gateway's back: what stands at this place now is not known.
+        if (column.tableOid !== 0 && column.attribute > 0 && !this.#closure.isKnown(column.tableOid, column.attribute))
+          return this.#blank(plan.rule, label)
         return this.#textTreatment(column)
       case 'mask':
         return this.#ruleTreatment(planned.rule, column, label)
       case 'blank':
         return this.#blank(planned.rule, label)
       case 'provenance':
-        return column.tableOid !== 0 && column.attribute > 0 && this.#closure.isKnown(column.tableOid)
+        return column.tableOid !== 0 && column.attribute > 0 && this.#closure.isKnown(column.tableOid, column.attribute)
           ? this.#textTreatment(column)
           : this.#blank(planned.rule, label)
     }

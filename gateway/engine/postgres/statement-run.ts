@@ -15,6 +15,8 @@ export class StatementRun {
   /** What masks its answer; null = its answer may pass untouched. */
   readonly mask: ResultMask | null
   columns: readonly ResultColumn[] | null = null
+  /** The target was asked what its columns are. */
+  isDescribed = false
   /** Bytes of COPY data in either direction. */
   copiedBytes = 0
   copyDirection: 'in' | 'out' | null = null

@@ -14,6 +14,7 @@ import { WireError } from '../../wire/postgres/wire-error.ts'
 import type { Answer, Running } from './answers.ts'
 import { takeBack } from './batch.ts'
 import type { SqlStatement } from '../../command/sql/sql-statement.ts'
+import { asKind } from '../../command/sql/syntax-tree.ts'
 import type { Conversation } from './conversation.ts'
 import type { MaskDesk } from './mask-desk.ts'
 import { ByteSink } from './byte-sink.ts'
@@ -114,12 +115,12 @@ export class TargetSide implements FrameSink {
         const [name, text] = readParameterStatus(bytes, start, end)
         this.#conversation.target.parameters.set(name, text)
         this.#conversation.context.noteParameter(name)
-        return true
+        return this.#passSetting(head, bytes.subarray(start, end))
       }
       case backend.noticeResponse:
         return this.#passWords(head, bytes, start, end)
       case backend.notificationResponse:
-        return true
+        return this.#passNotification(bytes.subarray(start, end))
       case backend.errorResponse:
         return this.#fail(head, bytes, start, end)
       case backend.readyForQuery:
@@ -367,12 +368,30 @@ export class TargetSide implements FrameSink {
   /** An error or a notice: its words may hold values. */
   #passWords(head: Answer | undefined, bytes: Buffer, start: number, end: number): boolean {
     if (head?.kind === 'probe') return false
-    // A parser runs no code of the database: it speaks of names and of the client's own text.
-    if (head?.kind === 'parse' || head?.kind === 'close') return true
     const message = bytes.subarray(start, end)
+    // A parser speaks of names and of the client's own text; where a check of a domain runs already, there is a context.
+    if ((head?.kind === 'parse' || head?.kind === 'close') && !readFields(message, 0, message.length).has('W')) return true
     const running = this.#running(head)
     const masked = running?.run.mask?.scrubMessage(message) ?? message
     const covered = this.#isQuiet(running) ? masked : this.#masks.cover(statementsOf(head, running), masked)
+    return this.#putChanged(message, covered)
+  }
+
+  /** A setting that changed: SET tells what the client wrote, anything else may be code that ran. */
+  #passSetting(head: Answer | undefined, message: Buffer): boolean {
+    const running = this.#running(head)
+    if (running !== null && asKind(running.statement?.node, 'VariableSetStmt') !== null) return true
+    const masked = running?.run.mask?.scrubMessage(message) ?? message
+    return this.#putChanged(message, this.#masks.cover(statementsOf(head, running), masked))
+  }
+
+  #passNotification(message: Buffer): boolean {
+    const isOwn = message.readInt32BE(5) === this.#conversation.target.pid
+    return this.#putChanged(message, this.#masks.coverNotification(message, isOwn))
+  }
+
+  /** True when it may pass as it came. */
+  #putChanged(message: Buffer, covered: Buffer): boolean {
     if (covered === message) return true
     this.#outbox.put(covered)
     return false

@@ -93,7 +93,9 @@ describe('catalog snapshot', () => {
     assert.deepEqual(relation('child').writeExpressions.toSorted(), ['(id < 100)', '(id > 0)', 'abs(id)'])
     assert.deepEqual(relation('parent').readExpressions, ['(id > 5)'])
     assert.deepEqual(relation('parent').writeExpressions, ['(id > 6)'])
-    assert.deepEqual(relation('parent').cascades, [{ relationOid: relation('child').oid, onDelete: 'delete', onUpdate: 'update' }])
+    assert.deepEqual(relation('parent').cascades, [
+      { relationOid: relation('child').oid, onDelete: 'delete', onUpdate: 'update', columns: [[1, 1]] },
+    ])
     assert.deepEqual(relation('part_1').parents, [relation('parts').oid])
     assert.match(relation('shown').definition ?? '', /SELECT id/)
   })

@@ -278,30 +278,57 @@ describe('masks of answers', () => {
           W: 'secret',
           q: 'secret',
           t: 'people',
+          c: 'mail',
           R: 'pg_strtoint32',
         }),
       )
       const fields = readFields(scrubbed, 0, scrubbed.length)
-      assert.deepEqual([fields.get('C'), fields.get('P'), fields.get('t'), fields.get('R')], ['22P02', '8', 'people', 'pg_strtoint32'])
+      assert.deepEqual(
+        ['C', 'P', 't', 'c', 'R'].map(field => fields.get(field)),
+        ['22P02', '8', 'people', 'mail', 'pg_strtoint32'],
+      )
       assert.match(fields.get('M') ?? '', /^invalid text for the type/)
       assert.ok(!scrubbed.includes('secret'))
     })
 
-    it('empty the payload of notifications and an application_name that was set meanwhile', () => {
+    it('keep no name and no code that a function could have made of a value', () => {
+      const scrubbed = open(tainted([])).scrubMessage(
+        errorMessage({ S: 'ERROR', C: '98765', M: 'x', s: 'secret', t: 'secret', c: 'secret', d: 'secret', n: 'secret' }),
+      )
+      const fields = readFields(scrubbed, 0, scrubbed.length)
+      assert.equal(fields.get('C'), 'P0001')
+      assert.ok(!scrubbed.includes('secret'))
+    })
+
+    it("keep words about the client's own text, and words that are always the same", () => {
       const result = open(tainted([]))
-      assert.ok(!result.scrubMessage(message(0x41, [int32(7), 'ch', 'secret'])).includes('secret'))
+      const typo = errorMessage({ S: 'ERROR', C: '42703', M: 'column "mial" does not exist', H: 'Perhaps "people.mail".', P: '8' })
+      assert.equal(result.scrubMessage(typo), typo)
+      const inFunction = errorMessage({ S: 'ERROR', C: '42703', M: 'column "secret" does not exist', P: '8', W: 'PL/pgSQL function f()' })
+      assert.ok(!result.scrubMessage(inFunction).includes('secret'))
+      const late = { S: 'ERROR', C: '57014', M: 'canceling statement due to statement timeout', R: 'ProcessInterrupts' }
+      assert.ok(result.scrubMessage(errorMessage(late)).includes('due to statement timeout'))
+    })
+
+    it('empty settings that code can set to anything', () => {
+      const result = open(tainted([]))
       assert.ok(!result.scrubMessage(message(0x53, ['application_name', 'secret'])).includes('secret'))
+      assert.ok(!result.scrubMessage(message(0x53, ['search_path', 'secret'])).includes('secret'))
       const zone = message(0x53, ['TimeZone', 'UTC'])
       assert.deepEqual(result.scrubMessage(zone), zone)
     })
 
-    it('clean a constraint error that names a masked table, or a foreign key, also when the statement was clean', () => {
+    it('clean a constraint error that names a masked table, or none, also when the statement was clean', () => {
       const result = open({ kind: 'clean' }, true)
       const failed = (code: string, table: string): Buffer =>
-        result.scrubMessage(errorMessage({ S: 'ERROR', C: code, M: 'violates', D: 'Key (mail)=(secret)', t: table }))
+        result.scrubMessage(
+          errorMessage({ S: 'ERROR', C: code, M: 'violates', D: 'Key (mail)=(secret)', ...(table === '' ? {} : { t: table }) }),
+        )
       assert.ok(!failed('23505', 'people').includes('secret'))
-      assert.ok(!failed('23503', 'other').includes('secret'))
+      assert.ok(!failed('23503', 'people').includes('secret'))
+      assert.ok(!failed('23514', '').includes('secret'))
       assert.ok(failed('23505', 'other').includes('secret'), 'errors of other tables arrive as they are')
+      assert.ok(failed('23503', 'other').includes('secret'), 'a key that holds no masked values refers to none')
     })
   })
 })
