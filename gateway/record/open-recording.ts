@@ -8,6 +8,7 @@ import { openPage } from './page-source.ts'
 import { CHUNK_BYTES, notARecording } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
 import { isShipped, openShipped } from './shipped-source.ts'
+import { straysIn } from './strays.ts'
 import { openZip } from './zip-source.ts'
 
 /** @throws {SallyportError} UNREADABLE when there is no recording at this path. */
@@ -40,7 +41,7 @@ async function lookAt(file: string): Promise<{ isFolder: boolean; head: Buffer }
 function openFolder(dir: string): RecordingSource {
   const names = recordingFiles(fs, dir)
   if (names.length === 0) throw notARecording(dir)
-  const others = fs.readdirSync(dir).filter(name => name !== 'sessions' && !names.includes(name))
+  const others = straysIn(dir, names)
   return {
     form: 'folder',
     names,

@@ -19,6 +19,7 @@ import { openNote, readVerifier } from './signed-note.ts'
 import type { NoteVerifier } from './signed-note.ts'
 import { isMembers, listOf, numberOf, readMembers, textOf } from './stored-event.ts'
 import type { Members } from './stored-event.ts'
+import { isMisleading } from './strays.ts'
 import { openStatement, PREDICATE_TYPE, STATEMENT_TYPE } from './statement.ts'
 import { Findings } from './verify-report.ts'
 import type { VerifyReport } from './verify-report.ts'
@@ -68,6 +69,8 @@ class Verification {
   readonly #findings = new Findings()
   readonly #digests = new Map<string, string>()
   #signedCounts: Members | null = null
+  /** Of what lies beside the recording, that which nobody could take for a part of it. */
+  #strays: readonly string[] = []
 
   constructor(file: string, source: RecordingSource, pinned: NoteVerifier | null, options: VerifyOptions) {
     this.#file = file
@@ -93,6 +96,7 @@ class Verification {
     if (verifier !== null) await this.#judgeStatement(statement, verifier, log)
     if (log.sealedLines === 0) await log.terminals.judge(findings, this.#source, log.closing !== null, name => this.#digest(name))
     this.#judgePage(verifier)
+    this.#judgeStrays(statement !== null)
     this.#sayLimits(verifier, log)
     const { checked, wrong, unchecked, verdict, line, words } = findings
     return {
@@ -282,6 +286,14 @@ class Verification {
     else this.#findings.checked.push('the signature of the page as a whole')
   }
 
+  /** A container of another form than a page holds files, and each of them may be meant to be read. */
+  #judgeStrays(isSealed: boolean): void {
+    const { form, others } = this.#source
+    const misleading = form === 'page' ? [] : others.filter(name => isMisleading(name, isSealed))
+    for (const name of misleading.slice(0, 5)) this.#findings.tampered(`${JSON.stringify(name)} was never part of the recording`)
+    this.#strays = others.filter(name => !misleading.includes(name))
+  }
+
   #sayLimits(verifier: NoteVerifier | null, log: LogCheck): void {
     const { checked, unchecked } = this.#findings
     if (this.#pinned !== null && this.#findings.verdict === 'intact') checked.push('that the key is the one you gave')
@@ -291,8 +303,7 @@ class Verification {
       unchecked.push(
         `what ${log.sealedLines} lines say, and that the counts are theirs: they are encrypted to the auditors (--identity opens them)`,
       )
-    if (this.#source.others.length > 0)
-      unchecked.push(`files that are not part of the recording: ${this.#source.others.slice(0, 5).join(', ')}`)
+    if (this.#strays.length > 0) unchecked.push(`files that are not part of the recording: ${this.#strays.slice(0, 5).join(', ')}`)
     unchecked.push('that the job did nothing past the gateway')
   }
 

@@ -38,7 +38,7 @@ export async function openZip(file: string): Promise<RecordingSource> {
     for (const entry of entries) {
       const name = entry.name.startsWith(base) ? entry.name.slice(base.length) : entry.name
       if (!entry.name.startsWith(base) || !isRecordingFile(name)) {
-        if (!name.endsWith('/')) others.push(entry.name)
+        if (!entry.name.endsWith('/')) others.push(name)
         continue
       }
       if (files.has(name)) throw damaged(file, `it holds ${name} twice`)
@@ -146,7 +146,10 @@ function inflated(packed: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
 async function* packedBytes(handle: FileHandle, entry: Entry, file: string): AsyncGenerator<Buffer> {
   const header = await readAt(handle, entry.offset, 30, file)
   if (header.readUInt32LE(0) !== 0x04034b50) throw damaged(file, `the header of ${entry.name} is damaged`)
-  let at = entry.offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28)
+  const name = await readAt(handle, entry.offset + 30, header.readUInt16LE(26), file)
+  // Some programs go by the headers, some by the directory: they must not show different files.
+  if (name.toString('utf8') !== entry.name) throw damaged(file, `the header of ${entry.name} names another file`)
+  let at = entry.offset + 30 + name.length + header.readUInt16LE(28)
   for (let rest = entry.packedBytes; rest > 0; rest -= CHUNK_BYTES) {
     const chunk = await readAt(handle, at, Math.min(rest, CHUNK_BYTES), file)
     at += chunk.length

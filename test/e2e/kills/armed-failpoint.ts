@@ -1,6 +1,6 @@
 // Takes the place of gateway/core/failpoint.ts in a gateway that is built for tests. Which point, at which time it is passed, and what
 // happens then stand in SALLYPORT_FAILPOINT: `log.mid-line 7 kill`. `count FILE` writes down how often each point was passed.
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync, writeSync } from 'node:fs'
 
 const [first = '', second = '', action = ''] = (process.env['SALLYPORT_FAILPOINT'] ?? '').split(' ')
 const passed = new Map<string, number>()
@@ -20,6 +20,8 @@ export function failpoint(name: string, half?: () => void): void {
 function act(): void {
   switch (action) {
     case 'kill':
+      // So that nobody takes another death for this one.
+      writeSync(2, `killed at ${first}\n`)
       process.kill(process.pid, 'SIGKILL')
       // The signal is there before the call returns; should it ever not be, nothing more may happen here.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
@@ -32,6 +34,6 @@ function act(): void {
     case 'throw':
       throw new Error('thrown by a failpoint')
     default:
-      appendFileSync(2, `unknown action ${action}\n`)
+      writeSync(2, `unknown action ${action}\n`)
   }
 }

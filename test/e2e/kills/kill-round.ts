@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Client } from 'pg'
+import { SallyportError } from '../../../gateway/core/errors.ts'
 import { launchGateway } from '../../../gateway/control/launch.ts'
 import { startByteLog } from './byte-log.ts'
 import type { LoggedConnection } from './byte-log.ts'
@@ -28,7 +29,7 @@ export async function playRound(stage: KillStage, name: string, failpoint: strin
   const target = await startByteLog(stage.postgres.host, stage.postgres.port)
   const logs = [target]
   let atClients: readonly LoggedConnection[] = []
-  let end = 'killed'
+  let end = 'not started'
   try {
     const launched = await launchGateway({ start: stage.start(failpoint), log: null, request: stage.request(target.port, out, audit) })
     const url = new URL(launched.ready.endpoints[0]!.url)
@@ -39,19 +40,19 @@ export async function playRound(stage: KillStage, name: string, failpoint: strin
     await Promise.all(Array.from({ length: CLIENTS }, (_, index) => work(url.href, `${name}c${index}`, isAsked && index === 0)))
     const finished = await launched.finish('the round is over').then(
       () => 'finished',
-      (error: unknown) => codeOf(error),
+      (error: unknown) => endOf(error),
     )
     await launched.ended
     end = finished
   } catch (error) {
     // Killed before it was ready, or refused to start.
-    end = codeOf(error)
+    end = endOf(error)
   }
   for (const log of logs) {
     await log.idle()
     await log.stop()
   }
-  return { name, end: end === 'GATEWAY_LOST' ? 'killed' : end, out, audit, atTarget: target.connections, atClients }
+  return { name, end, out, audit, atTarget: target.connections, atClients }
 }
 
 /** How often each point was passed by a run that nobody ended. */
@@ -84,6 +85,8 @@ async function work(url: string, name: string, isAsked: boolean): Promise<void> 
   }
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+function endOf(error: unknown): string {
+  if (!(error instanceof SallyportError)) return String(error)
+  if (error.code !== 'GATEWAY_LOST') return error.code
+  return error.why?.includes('killed at') === true ? 'killed' : `${error.message}: ${error.why ?? ''}`
 }
