@@ -5,6 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isProtobuf, readProtobufObject } from '../../gateway/wire/kubernetes/protobuf-object.ts'
 import { makeCertificates } from '../tls/certificates.ts'
 import { discover } from './discovery.ts'
 import { apiVersionOf, kindOf, kinds } from './kinds.ts'
@@ -181,7 +182,7 @@ export async function startKubernetes(options: { readonly token?: string; readon
     }
     const known = store.get(kind, namespace, name)
     if (request.method === 'POST' && name === '') {
-      const object = JSON.parse(body.toString()) as ApiObject
+      const object = objectOf(body)
       if (store.get(kind, namespace, object.metadata.name) !== undefined) {
         return fail(response, 409, 'AlreadyExists', `${kind.resource} "${object.metadata.name}" already exists`)
       }
@@ -194,7 +195,7 @@ export async function startKubernetes(options: { readonly token?: string; readon
         if (known !== undefined) show(200, known)
         return
       case 'PUT': {
-        const object = JSON.parse(body.toString()) as ApiObject
+        const object = objectOf(body)
         const wanted = object.metadata.resourceVersion ?? ''
         if (wanted !== '' && wanted !== known?.metadata.resourceVersion)
           return fail(response, 409, 'Conflict', 'the object has been modified')
@@ -206,7 +207,7 @@ export async function startKubernetes(options: { readonly token?: string; readon
           store.put(kind, namespace, managed(patched(known, request, body, name), query), isDryRun),
         )
       case 'DELETE': {
-        const inBody = body.length === 0 ? [] : ((JSON.parse(body.toString()) as { dryRun?: string[] }).dryRun ?? [])
+        const inBody = body.length === 0 ? [] : ((objectOf(body) as unknown as { dryRun?: string[] }).dryRun ?? [])
         if (!(body.length === 0 ? isDryRun : inBody.includes('All'))) store.delete(kind, namespace, name)
         return send(response, 200, {
           kind: 'Status',
@@ -238,6 +239,14 @@ export async function startKubernetes(options: { readonly token?: string; readon
     response.once('close', () => store.changed.off('change', tell))
     response.flushHeaders()
   }
+}
+
+/** JSON, or as much of protobuf as the gateway reads: Secrets, ConfigMaps, options. */
+function objectOf(body: Buffer): ApiObject {
+  if (!isProtobuf(body)) return JSON.parse(body.toString()) as ApiObject
+  const { object, isWhole } = readProtobufObject(body)
+  if (!isWhole) throw new Error('this kind is not read as protobuf here')
+  return object as unknown as ApiObject
 }
 
 function patched(known: ApiObject | undefined, request: http.IncomingMessage, body: Buffer, name: string): ApiObject {

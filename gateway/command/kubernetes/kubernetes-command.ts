@@ -1,5 +1,6 @@
 // From one HTTP request to the command that policy, people and recording see. What cannot be one thing to every reader is refused here.
 import type { Certainty, KubernetesCommand } from '../../core/command.ts'
+import { isProtobuf, readProtobufObject } from '../../wire/kubernetes/protobuf-object.ts'
 import { pathProblem } from './canonical-path.ts'
 import { readExecWords, unreadableIn } from './exec-words.ts'
 import type { ExecReading } from './exec-words.ts'
@@ -130,7 +131,7 @@ function isAll(values: unknown): boolean {
 
 function optionsOf(body: Buffer): unknown {
   try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'))
+    const parsed: unknown = isProtobuf(body) ? readProtobufObject(body).object : JSON.parse(body.toString('utf8'))
     return typeof parsed === 'object' && parsed !== null && 'dryRun' in parsed ? parsed.dryRun : null
   } catch {
     return null

@@ -5,7 +5,7 @@ import type { KubernetesReading } from '../../command/kubernetes/kubernetes-comm
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Evidence, Session } from '../../core/session.ts'
 import { diffLines } from './diff.ts'
-import { bodyForm } from './body-text.ts'
+import { bodyForm, bodyJson } from './body-text.ts'
 import type { KubernetesTarget, TargetRequest } from './target.ts'
 import { resourceOf } from './write-check.ts'
 
@@ -77,8 +77,7 @@ export class ChangePreview {
   }
 
   #unread(reason: string): Evidence {
-    const form = bodyForm(String(this.#forward.headers['content-type'] ?? ''), this.#forward.body)
-    if (form !== 'protobuf') return { diff: null, notes: [`not shown what it would change: ${reason}`] }
+    if (isShownWhole(this.#forward)) return { diff: null, notes: [`not shown what it would change: ${reason}`] }
     throw new Refusal('COMMAND_DENIED', null, 'sallyport: the request cannot be shown to an approver', {
       why: `its body is protobuf, and ${reason}`,
       fix: 'send it as JSON (kubectl apply -f does)',
@@ -116,6 +115,17 @@ export class ChangePreview {
     if (masks === undefined) throw new SallyportError('INTERNAL', 'this session has no masks for objects')
     const masked: unknown = JSON.parse(masks.apply(body, resourceOf(this.#wish.command)).json.toString('utf8'))
     return JSON.stringify(withoutBookkeeping(masked), null, 2)
+  }
+}
+
+/** True when people see all of the body beside the request. */
+function isShownWhole({ headers, body }: TargetRequest): boolean {
+  const form = bodyForm(String(headers['content-type'] ?? ''), body)
+  if (form !== 'protobuf' || body === null) return true
+  try {
+    return bodyJson(form, body)?.isWhole ?? false
+  } catch {
+    return false
   }
 }
 

@@ -18,10 +18,12 @@ function shownBody(command: KubernetesCommand, body: Buffer, contentType: string
   const resource = resourceOf(command)
   let text: string
   try {
-    const json = bodyJson(form, body)
-    if (json === null) return `(a body of type ${contentType.slice(0, 100)}, which is not shown)`
+    const read = bodyJson(form, body)
+    if (read === null) return `(a body of type ${contentType.slice(0, 100)}, which is not shown)`
+    const { json, isWhole } = read
     text = form === 'json-patch' ? shownPatch(json, resource, masks) : masks.apply(json, resource).json.toString('utf8')
     text = JSON.stringify(JSON.parse(text), null, 2)
+    if (!isWhole) text += '\n(the rest of it is protobuf, which is not shown)'
   } catch {
     return '(a body that is not what its type says, which is not shown)'
   }

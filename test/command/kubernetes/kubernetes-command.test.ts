@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { readKubernetesRequest } from '../../../gateway/command/kubernetes/kubernetes-command.ts'
 import { playKubernetesRequests } from '../../cases/kubernetes.ts'
+import { bytes, envelope } from '../../wire/kubernetes/protobuf-writer.ts'
 import { ownRequests } from './own-requests.ts'
 
 const read = (method: string, target: string, body: Buffer | null = null): ReturnType<typeof readKubernetesRequest> =>
@@ -101,6 +102,18 @@ describe('reading a Kubernetes request', () => {
       ],
       [true, false, true, false, false],
     )
+  })
+
+  it('takes them from protobuf too', () => {
+    const target = '/api/v1/namespaces/a/pods/p'
+    const dryOf = (body: Buffer): boolean => {
+      const reading = read('DELETE', target, body)
+      return reading.kind === 'command' && reading.command.dryRun
+    }
+    assert.ok(dryOf(envelope('v1', 'DeleteOptions', bytes(5, 'All'))))
+    assert.ok(!dryOf(envelope('v1', 'DeleteOptions', bytes(4, 'All'))))
+    assert.ok(!dryOf(envelope('v1', 'DeleteOptions', Buffer.concat([bytes(5, 'All'), bytes(5, 'x')]))))
+    assert.ok(!dryOf(Buffer.concat([envelope('v1', 'DeleteOptions', bytes(5, 'All')), Buffer.from([0xff])])))
   })
 
   it('reads the words of an exec, in order and unescaped', () => {

@@ -4,6 +4,9 @@ import { once } from 'node:events'
 import https from 'node:https'
 import { after, before, describe, it } from 'node:test'
 import type { MaskRule } from '../../../gateway/core/mask-rule.ts'
+import { kindOf } from '../../../world/kubernetes/kinds.ts'
+import { secret } from '../../wire/kubernetes/protobuf-writer.ts'
+import { kubectls } from './kubectls.ts'
 import { kubernetesGateway } from './kubernetes-gateway.ts'
 import type { KubernetesGateway } from './kubernetes-gateway.ts'
 
@@ -29,6 +32,8 @@ const masks = [
 function secretFile(value: string): string {
   return `apiVersion: v1\nkind: Secret\nmetadata: {name: own}\nstringData: {password: "${value}"}\n`
 }
+
+const encoded = (value: string): string => Buffer.from(value).toString('base64')
 
 function assertHidden(text: string): void {
   assert.ok(!text.includes(CANARY) && !text.includes(ENCODED), text)
@@ -188,6 +193,32 @@ describe('masking of Kubernetes answers', () => {
       .filter(object => object.metadata.name === 'own')
     assert.deepEqual(stored?.['data'], { password: Buffer.from('second-value').toString('base64') })
     assert.ok(!gateway.recorded().includes('second-value'))
+  })
+
+  it('reads what clients send as protobuf: shown covered, stored as it is, refused with a mark in it', async () => {
+    for (const { path: program, version } of kubectls()) {
+      const name = `made-${version.replace('.', '-')}`
+      const ran = await gateway.kubectl(
+        ['-n', 'shop', 'create', 'secret', 'generic', name, '--from-literal=password=third-value', '-o', 'yaml'],
+        { program },
+      )
+      assert.equal(ran.status, 0, ran.stderr)
+      assert.ok(!ran.stdout.includes(Buffer.from('third-value').toString('base64')))
+    }
+    const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' }
+    const body = secret({ name: 'proto', data: { password: Buffer.from('fourth-value') }, stringData: { user: 'fifth-value' } })
+    assert.equal((await gateway.request('POST', '/api/v1/namespaces/shop/secrets', { headers, body })).status, 201)
+    const stored = gateway.world.store.get(kindOf('', 'v1', 'secrets') as never, 'shop', 'proto')
+    assert.deepEqual(stored?.['data'], { password: encoded('fourth-value'), user: encoded('fifth-value') })
+    const command = gateway.recorder.of('command').find(({ text }) => text.includes('"proto"'))
+    assert.match(command?.text ?? '', /"kind": "Secret"[^]*"password": "/)
+    for (const value of ['third-value', 'fourth-value', 'fifth-value']) {
+      assert.ok(!gateway.recorded().includes(value) && !gateway.recorded().includes(encoded(value)), value)
+    }
+    const marked = secret({ name: 'marked', data: { password: Buffer.from('[redacted]') }, stringData: {} })
+    const refused = await gateway.request('POST', '/api/v1/namespaces/shop/secrets', { headers, body: marked })
+    assert.equal(refused.status, 403)
+    assert.match(refused.text, /writing it back would destroy the real ones/)
   })
 
   it('refuses a patch that would copy or probe a hidden value', async () => {
