@@ -7,7 +7,9 @@ import type { Engine, FrontDesk } from '../../core/session.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { algorithmsFor } from './algorithms.ts'
 import { ClientSide } from './client-side.ts'
+import { takeOver } from './lean-socket.ts'
 import { gatherWrites, readTerminalModes } from './library.ts'
+import { useOwnCiphers } from './packet-ciphers.ts'
 import type { SshRunKeys } from './run-keys.ts'
 import { openTarget } from './target.ts'
 
@@ -52,6 +54,7 @@ export function createSshEngine(options: SshEngineOptions): Engine {
           socket.destroy()
           return
         }
+        const lean = takeOver(asSocket(socket))
         const server = new ssh2.Server({
           // OpenSSH's clients say that nobody reads on (`ssh host yes | head`) only to a server that looks like their own.
           ident: 'OpenSSH_9.9 Sallyport',
@@ -61,6 +64,8 @@ export function createSshEngine(options: SshEngineOptions): Engine {
         })
         server.on('connection', (client, { header }) => {
           client.on('error', () => {})
+          useOwnCiphers(client)
+          client.once('handshake', () => lean.reuse())
           letIn(client, desk, keys.clientPublic)
           client.once('ready', () => {
             clearTimeout(patience)
@@ -68,9 +73,8 @@ export function createSshEngine(options: SshEngineOptions): Engine {
           })
         })
         server.on('error', () => socket.destroy())
-        const plain = asSocket(socket)
-        gatherWrites(plain)
-        server.injectSocket(plain)
+        gatherWrites(lean.socket)
+        server.injectSocket(lean.socket)
       })
     },
   }

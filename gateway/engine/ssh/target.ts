@@ -1,17 +1,22 @@
 // The leg to the target: pinned host key, login with the connection's credential. The only file of the engine that sees a secret.
 import { createHash } from 'node:crypto'
 import ssh2 from 'ssh2'
-import type { AnyAuthMethod, BaseAgent, Client, ConnectConfig, ParsedKey } from 'ssh2'
+import type { AnyAuthMethod, BaseAgent, Client, ConnectConfig } from 'ssh2'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { algorithmsFor, hostKeyTypes } from './algorithms.ts'
+import { connectLean } from './lean-socket.ts'
+import { certifiedKey } from './certificate-key.ts'
 import { gatherTargetWrites, signPlainly } from './library.ts'
+import { useOwnCiphers } from './packet-ciphers.ts'
 import { parseKey } from './run-keys.ts'
 
 /** From the first packet to the end of the login. */
 const READY_TIMEOUT_MS = 20_000
 const KEEPALIVE_MS = 15_000
+/** A certificate that stands after its private key. */
+const CERTIFICATE_LINE = /^[a-z0-9-]+-cert-v01@openssh\.com [A-Za-z0-9+/=]+.*$/m
 
 export interface TargetRequest {
   readonly connection: Connection
@@ -71,9 +76,11 @@ function tryTarget({ connection, lease, loginKey, agent, signal }: TargetRequest
       isConnected = true
       client.setNoDelay(true)
       gatherTargetWrites(client)
+      useOwnCiphers(client)
     })
     client.on('handshake', () => {
-      if (lease.kind === 'ssh-certificate') signPlainly(client)
+      lean.reuse()
+      if (lease.kind === 'ssh-certificate' || lease.kind === 'ssh-key') signPlainly(client)
     })
     client.once('ready', () => {
       signal.removeEventListener('abort', stop)
@@ -92,9 +99,9 @@ function tryTarget({ connection, lease, loginKey, agent, signal }: TargetRequest
       if (isConnected && !hasKey) resolve(null)
       else reject(failure(connection, new Error('closed'), hasKey))
     })
+    const lean = connectLean(connection.host, connection.port)
     client.connect({
-      host: connection.host,
-      port: connection.port,
+      sock: lean.socket,
       username: methods.username,
       authHandler: methods.list,
       agent,
@@ -127,6 +134,7 @@ function loginMethods(connection: Connection, lease: Lease, loginKey: string): {
     case 'password':
     case 'token': {
       const password = lease.secret.reveal().toString('utf8')
+      if (isAgent(connection)) return { username, list: [{ type: 'agent', username, agent: password }] }
       return {
         username,
         list: [
@@ -141,11 +149,15 @@ function loginMethods(connection: Connection, lease: Lease, loginKey: string): {
         ],
       }
     }
-    case 'ssh-key':
-      return { username, list: [{ type: 'publickey', username, key: parseKey(lease.secret.reveal()) }] }
+    case 'ssh-key': {
+      const text = lease.secret.reveal().toString('latin1')
+      const certificate = CERTIFICATE_LINE.exec(text)?.[0] ?? null
+      const key = parseKey(text.replace(CERTIFICATE_LINE, ''))
+      return { username, list: [{ type: 'publickey', username, key: certificate === null ? key : certifiedKey(key, certificate) }] }
+    }
     case 'ssh-certificate': {
       const secret = lease.secret.reveal()
-      const key = certified(parseKey(secret.length === 0 ? loginKey : secret), lease.certificate ?? '')
+      const key = certifiedKey(parseKey(secret.length === 0 ? loginKey : secret), lease.certificate ?? '')
       return { username, list: [{ type: 'publickey', username, key }] }
     }
     case 'client-certificate':
@@ -153,18 +165,9 @@ function loginMethods(connection: Connection, lease: Lease, loginKey: string): {
   }
 }
 
-/** The key with its certificate in place of its public half. */
-function certified(key: ParsedKey, certificate: string): ParsedKey {
-  const [type, blob] = certificate.trim().split(/\s+/)
-  if (type !== `${key.type}-cert-v01@openssh.com` || blob === undefined || key.type === 'ssh-rsa') {
-    throw new SallyportError('CREDENTIAL_UNAVAILABLE', 'the ssh certificate does not belong to the key', {
-      why: `the key is of type ${key.type}, the certificate of type ${type ?? 'none'}; RSA certificates are not supported`,
-      fix: 'let the source sign or issue ed25519 keys',
-    })
-  }
-  const encoded = Buffer.from(blob, 'base64')
-  const made: ParsedKey = Object.create(key, { type: { value: type }, getPublicSSH: { value: () => encoded } })
-  return made
+/** `env://SSH_AUTH_SOCK` is where an agent listens, as it is for every other program; its value is no password. */
+function isAgent({ credential }: Connection): boolean {
+  return credential.scheme === 'env' && credential.path === 'SSH_AUTH_SOCK'
 }
 
 function failure(connection: Connection, error: Error, hasKey: boolean): SallyportError {
