@@ -11,6 +11,8 @@ export interface Lease {
   /** Certificate text for the two certificate kinds; null otherwise. */
   readonly certificate: string | null
   readonly expiresAt: Date | null
+  /** It opens the target once: it is lent to one session, and the next gets another. */
+  readonly isOneTime?: true
   /** For the recording: where it is from, without anything secret. */
   readonly receipt: string
 }

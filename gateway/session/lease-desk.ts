@@ -46,18 +46,30 @@ export function openLeaseDesk(parts: LeaseDeskParts): LeaseDesk {
 
   return {
     async borrow(connection, signal) {
-      const account = accounts.get(connection.name) ?? newAccount()
-      accounts.set(connection.name, account)
-      const now = parts.clock.monotonicMs()
-      if (account.lease !== null && now < account.renewAtMs) return account.lease
-      if (account.lease !== null && now < account.endsAtMs - MIN_LEFT_MS && account.failures < MAX_FAILURES) {
-        // Still good: the session goes on with it while a new one is fetched for the next.
-        if (account.pending === null && now >= account.retryAtMs) void acquire(account, connection).catch(() => undefined)
-        return account.lease
+      for (;;) {
+        const lease = await lend(connection, signal)
+        if (lease.isOneTime !== true) return lease
+        // Of those who waited for it one gets it; a credential that was never lent is there for the first who asks.
+        const account = accounts.get(connection.name)
+        if (account?.lease !== lease) continue
+        account.lease = null
+        return lease
       }
-      if (account.pending === null && account.lastError !== null && now < account.retryAtMs) throw account.lastError
-      return untilAborted(account.pending ?? acquire(account, connection), signal)
     },
+  }
+
+  async function lend(connection: Connection, signal: AbortSignal): Promise<Lease> {
+    const account = accounts.get(connection.name) ?? newAccount()
+    accounts.set(connection.name, account)
+    const now = parts.clock.monotonicMs()
+    if (account.lease !== null && now < account.renewAtMs) return account.lease
+    if (account.lease !== null && now < account.endsAtMs - MIN_LEFT_MS && account.failures < MAX_FAILURES) {
+      // Still good: the session goes on with it while a new one is fetched for the next.
+      if (account.pending === null && now >= account.retryAtMs) void acquire(account, connection).catch(() => undefined)
+      return account.lease
+    }
+    if (account.pending === null && account.lastError !== null && now < account.retryAtMs) throw account.lastError
+    return untilAborted(account.pending ?? acquire(account, connection), signal)
   }
 
   function acquire(account: Account, connection: Connection): Promise<Lease> {

@@ -14,7 +14,7 @@ export const sshChecks: Readonly<Record<string, string>> = {
   'half close': '[ "$(printf "b\\na\\n" | ssh $O $H "sort; echo done" | tr "\\n" ,)" = a,b,done, ]',
   '20 MB on both streams at once':
     'ssh $O -n $H "cat $D/B & cat $D/B >&2; wait" >$D/o 2>$D/e; [ "$(cat $D/o | sha1sum)$(cat $D/e | sha1sum)" = "$(cat $D/B | sha1sum)$(cat $D/B | sha1sum)" ]',
-  'a variable that the server does not take': '[ "$(BAR_X=bar ssh $O -n -o SendEnv=BAR_X $H "echo x\$BAR_X")" = x ]',
+  'a variable that the server does not take': '[ "$(BAR_X=bar ssh $O -n -o SendEnv=BAR_X $H "echo x\\$BAR_X")" = x ]',
   'output after the client’s end of input': '[ "$(echo a | ssh $O $H "cat; exec <&-; sleep 0.3; echo b" | tr "\n" ,)" = a,b, ]',
   environment: '[ "$(FOO_X=bar ssh $O -n -o SendEnv=FOO_X $H "echo \\$FOO_X")" = bar ]',
   'terminal type': 'TERM=xterm-foo ssh $O -n -tt $H "echo \\$TERM" 2>/dev/null | grep -q xterm-foo',

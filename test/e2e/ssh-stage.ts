@@ -14,13 +14,17 @@ export interface SshStage {
   readonly dir: string
   /** A configuration for clients that reaches the target directly, under the name `direct`. */
   readonly directConfig: string
-  /** `sallyport exec` with these rules, the connection is called `web`, recording into `rec`. */
+  /** `sallyport exec` with these rules, recording into `rec`. */
   exec(command: readonly string[], rules: string, more?: string): Promise<Ran>
   close(): Promise<void>
 }
 
-export async function openSshStage(): Promise<SshStage> {
-  const [sshd, issuer] = await Promise.all([startSshd(), startIssuer()])
+/**
+ * Opens the stage.
+ * @param name of the connection. Runs of one user share a configuration of ssh: what runs beside others has a name and address of its own.
+ */
+export async function openSshStage(name = 'web', address = '127.0.0.1'): Promise<SshStage> {
+  const [sshd, issuer] = await Promise.all([startSshd({ settings: ['ListenAddress 127.0.0.2'] }), startIssuer()])
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ssh-e2e-'))
   writeFileSync(path.join(sshd.dir, 'known'), `target ${sshd.hostKey}\n`)
   const directConfig = path.join(sshd.dir, 'client_config')
@@ -42,7 +46,7 @@ export async function openSshStage(): Promise<SshStage> {
 issuers: { github: { url: "${issuer.url}", audience: sallyport } }
 groups: { shop: { issuer: github, when: 'claims.repository == "acme/shop"' } }
 connections:
-  web: { protocol: ssh, address: "127.0.0.1:${sshd.port}", user: ${sshd.user}, host-keys: ["${sshd.fingerprint}"], credential: "env://WEB_KEY", groups: [shop] }
+  ${name}: { protocol: ssh, address: "${address}:${sshd.port}", user: ${sshd.user}, host-keys: ["${sshd.fingerprint}"], credential: "env://WEB_KEY", groups: [shop] }
 rules:
 ${rules}
 ${more}`,

@@ -32,6 +32,8 @@ export interface SshServerOptions {
   /** More lines for sshd_config; the first value of a setting counts. */
   readonly settings?: readonly string[]
   readonly hostKeyType?: 'ed25519' | 'ecdsa' | 'rsa'
+  /** A program that says by its exit status whether the password on its stdin opens for $PAM_USER; asked by PAM. Needs root. */
+  readonly passwordCheck?: readonly string[]
 }
 
 /** Starts a server and waits until it listens. */
@@ -48,7 +50,11 @@ export async function startSshd(options: SshServerOptions = {}): Promise<SshServ
   const logFile = path.join(dir, 'sshd.log')
   writeFileSync(path.join(dir, 'xauth'), `#!/bin/sh\nXAUTHORITY=${dir}/Xauthority exec xauth "$@"\n`, { mode: 0o755 })
   writeFileSync(path.join(dir, 'sshd_config'), configOf(dir, port, options))
-  const child = spawn(PROGRAM, ['-D', '-f', path.join(dir, 'sshd_config'), '-E', logFile], { stdio: 'ignore' })
+  const args = ['-D', '-f', path.join(dir, 'sshd_config'), '-E', logFile]
+  const child =
+    options.passwordCheck === undefined
+      ? spawn(PROGRAM, args, { stdio: 'ignore' })
+      : spawn('unshare', ['--mount', 'sh', '-c', withOwnPam(dir, options.passwordCheck), PROGRAM, ...args], { stdio: 'ignore' })
   const ended = once(child, 'exit')
   await untilListening(
     port,
@@ -77,7 +83,20 @@ function keygen(dir: string, name: string, type: string): void {
   execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-C', '', '-f', path.join(dir, name)], { stdio: 'ignore' })
 }
 
-function configOf(dir: string, port: number, { authority, settings = [] }: SshServerOptions): string {
+/** Shell text that gives a program a folder of PAM services of its own: in a namespace of mounts, so that the machine keeps its own. */
+function withOwnPam(dir: string, check: readonly string[]): string {
+  const services = path.join(dir, 'pam.d')
+  mkdirSync(services)
+  const lines = [
+    `auth required pam_exec.so quiet expose_authtok ${check.join(' ')}`,
+    'account required pam_permit.so',
+    'session required pam_permit.so',
+  ]
+  for (const name of ['sshd', 'other']) writeFileSync(path.join(services, name), `${lines.join('\n')}\n`)
+  return `mount --make-rprivate / && mount --bind ${services} /etc/pam.d && exec "$0" "$@"`
+}
+
+function configOf(dir: string, port: number, { authority, passwordCheck, settings = [] }: SshServerOptions): string {
   return [
     ...settings,
     `Port ${port}`,
@@ -86,7 +105,7 @@ function configOf(dir: string, port: number, { authority, settings = [] }: SshSe
     `PidFile ${dir}/sshd.pid`,
     authority === undefined ? `AuthorizedKeysFile ${dir}/authorized_keys` : `AuthorizedKeysFile none\nTrustedUserCAKeys ${dir}/ca.pub`,
     'StrictModes no',
-    'UsePAM no',
+    passwordCheck === undefined ? 'UsePAM no' : 'UsePAM yes',
     'PermitRootLogin prohibit-password',
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',

@@ -12,6 +12,8 @@ import type { BoundIssuer, JwtRole } from './jwt-auth.ts'
 import { KvEngine } from './kv-engine.ts'
 import { LeaseBook, secondsUntil } from './lease-book.ts'
 import type { Token } from './lease-book.ts'
+import { OneTimePasswords } from './one-time-passwords.ts'
+import type { OtpRole } from './one-time-passwords.ts'
 import { SshEngine } from './ssh-engine.ts'
 import type { SshRole } from './ssh-engine.ts'
 import { noHandler, permissionDenied, VaultError } from './vault-error.ts'
@@ -44,6 +46,9 @@ export interface Vault {
   readonly databaseRoles: Map<string, DatabaseRole>
   /** Roles of `ssh/`. */
   readonly sshRoles: Map<string, SshRole>
+  /** Roles of `ssh/` that make one-time passwords. */
+  readonly otpRoles: Map<string, OtpRole>
+  readonly otps: OneTimePasswords
   /** Roles of `kubernetes/`. */
   readonly kubernetesRoles: Map<string, KubernetesRole>
   readonly book: LeaseBook
@@ -80,6 +85,8 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
   const jwtRoles = new Map<string, JwtRole>()
   const databaseRoles = new Map<string, DatabaseRole>()
   const sshRoles = new Map<string, SshRole>()
+  const otpRoles = new Map<string, OtpRole>()
+  const otps = new OneTimePasswords()
   const kubernetesRoles = new Map<string, KubernetesRole>()
   const state = { isSealed: false, failures: 0, failureStatus: 500 }
   let ssh: SshEngine | null = null
@@ -95,6 +102,8 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     if (state.isSealed) throw new VaultError(503, ['Vault is sealed'])
     if ((request.headers['x-vault-namespace'] ?? '') !== (options.namespace ?? '')) throw noHandler(call.path)
     if (call.path === 'auth/jwt/login') return await login(call)
+    // Hosts have no token: who holds a password may ask about it.
+    if (call.path === 'ssh/verify') return { ...envelope(null), data: otps.verify(textOf(call.body['otp'])) }
     const token = book.find(String(request.headers['x-vault-token'] ?? ''))
     if (token === null || !mayUse(token, call.path)) throw permissionDenied()
     if (call.steps[0] === 'auth' || call.steps[0] === 'sys') return await ownBusiness(call, token)
@@ -170,6 +179,14 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
       ssh ??= new SshEngine()
       return { ...envelope(null), data: word === 'sign' ? ssh.sign(role, call.body) : ssh.issue(role, call.body) }
     }
+    if (mount === 'ssh' && word === 'creds' && call.method !== 'GET') {
+      const role = otpRoles.get(name)
+      if (role === undefined) throw new VaultError(400, [`Role "${name}" not found`])
+      const { key, data } = otps.issue(name, role, call.body)
+      const revoke = async (): Promise<void> => void otps.unused.delete(key)
+      const lease = book.issueLease(call.path, token, DEFAULT_MAX_TTL_SEC, DEFAULT_MAX_TTL_SEC, { renew: async () => undefined, revoke })
+      return { ...envelope(null), lease_id: lease.id, lease_duration: DEFAULT_MAX_TTL_SEC, renewable: false, data }
+    }
     if (mount === 'kubernetes' && word === 'creds' && call.method !== 'GET') return kubernetes(call, token, name)
     throw noHandler(call.path)
   }
@@ -207,6 +224,8 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     secrets,
     databaseRoles,
     sshRoles,
+    otpRoles,
+    otps,
     kubernetesRoles,
     book,
     requests,

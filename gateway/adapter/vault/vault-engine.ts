@@ -24,6 +24,8 @@ export function callFor(wish: VaultWish, ref: CredentialRef, context: Credential
       return { method: 'GET', path: wish.path }
     case 'kubernetes':
       return { method: 'POST', path: wish.path, body: { kubernetes_namespace: wish.namespace, ...optional('ttl', wish.ttl) } }
+    case 'ssh-otp':
+      return { method: 'POST', path: wish.path, body: { ip: wish.ip, ...optional('username', context.login) } }
     case 'ssh-sign':
       if (context.publicKey === null) throw credentialUnavailable(ref, 'this connection has no key to sign')
       return {
@@ -69,6 +71,11 @@ export function readCredential(wish: VaultWish, ref: CredentialRef, answer: Vaul
     }
     case 'kubernetes':
       return { lease: { ...base, kind: 'token', secret: new Secret(text('service_account_token')) }, vaultLease: readLease(answer) }
+    case 'ssh-otp': {
+      if (text('key_type') !== 'otp') throw credentialUnavailable(ref, 'the role makes no one-time passwords')
+      const lease: Lease = { ...base, kind: 'password', username: text('username'), secret: new Secret(text('key')), isOneTime: true }
+      return { lease, vaultLease: readLease(answer) }
+    }
     case 'ssh-sign':
     case 'ssh-issue': {
       // For `sign` the private half never leaves the engine that made it, so the lease holds the certificate only.

@@ -1,4 +1,5 @@
 // What a `vault://` path asks for. The engine is told by the word after the mount, as in Vault's own API.
+import { isIP } from 'node:net'
 import type { CredentialRef } from '../../core/connection.ts'
 import { checkParams, credentialUnavailable } from '../../core/plain-credential.ts'
 
@@ -6,6 +7,7 @@ export type VaultWish =
   | { readonly engine: 'kv'; readonly path: string; readonly version: string | null }
   | { readonly engine: 'database'; readonly path: string }
   | { readonly engine: 'kubernetes'; readonly path: string; readonly namespace: string; readonly ttl: string | null }
+  | { readonly engine: 'ssh-otp'; readonly path: string; readonly ip: string }
   | { readonly engine: 'ssh-sign' | 'ssh-issue'; readonly path: string; readonly ttl: string | null; readonly principals: string | null }
 
 /** @throws {SallyportError} CREDENTIAL_UNAVAILABLE when the path is of no engine that is known, or a parameter is not. */
@@ -19,7 +21,7 @@ export function readVaultPath(ref: CredentialRef): VaultWish {
     throw credentialUnavailable(ref, 'the path is none of MOUNT/data/PATH, MOUNT/creds/ROLE, MOUNT/sign/ROLE and MOUNT/issue/ROLE')
   }
   const { path } = ref
-  const { version = null, namespace, ttl = null, principals = null } = ref.params
+  const { version = null, namespace, ip, ttl = null, principals = null } = ref.params
   if (word === 'data') {
     checkParams(ref, ['version'])
     if (ref.field === null) throw credentialUnavailable(ref, 'a secret of the KV engine needs a #field')
@@ -35,6 +37,11 @@ export function readVaultPath(ref: CredentialRef): VaultWish {
   if (namespace !== undefined && word === 'creds') {
     checkParams(ref, ['namespace', 'ttl'])
     return { engine: 'kubernetes', path, namespace, ttl }
+  }
+  if (ip !== undefined && word === 'creds') {
+    checkParams(ref, ['ip'])
+    if (isIP(ip) === 0) throw credentialUnavailable(ref, 'ip is not an address')
+    return { engine: 'ssh-otp', path, ip }
   }
   checkParams(ref, [])
   return { engine: 'database', path }

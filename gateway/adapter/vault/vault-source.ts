@@ -50,10 +50,13 @@ class VaultSource implements CredentialSource {
     // What was asked for when the gateway ends is not waited for; its login takes it away.
     const signal = AbortSignal.any([wanted, this.#ended.signal])
     const wish = readVaultPath(ref)
-    const good = this.#held.findLast(held => held.ref.text === ref.text && held.life.isGood && held.token.life.isGood)
+    const good = this.#held.findLast(
+      held => held.ref.text === ref.text && held.lease.isOneTime !== true && held.life.isGood && held.token.life.isGood,
+    )
     if (good !== undefined) return good.lease
-    // Certificates are made for one key and one login, so they are never shared.
-    if (wish.engine === 'ssh-sign' || wish.engine === 'ssh-issue') return await this.#fetch(wish, ref, context, signal)
+    // Certificates are made for one key and one login, one-time passwords for one login: they are never shared.
+    if (wish.engine === 'ssh-sign' || wish.engine === 'ssh-issue' || wish.engine === 'ssh-otp')
+      return await this.#fetch(wish, ref, context, signal)
     const pending =
       this.#pending.get(ref.text) ??
       this.#fetch(wish, ref, context, signal).finally(() => {

@@ -179,6 +179,13 @@ function failure(connection: Connection, error: Error, hasKey: boolean): Sallypo
       fix: 'check credential: and user: of the connection',
     })
   }
+  if (level === 'agent') {
+    return new SallyportError('CREDENTIAL_UNAVAILABLE', 'the ssh agent does not answer', {
+      why: 'nothing listens at SSH_AUTH_SOCK, or not for the user of the gateway',
+      fix: 'start the agent before the gateway; with isolation: user give a key instead',
+      cause: error,
+    })
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : null
   const why = hasKey
     ? 'the connection was lost during the login'

@@ -32,6 +32,8 @@ export interface SshGatewaySettings {
   readonly hostKeys?: readonly string[]
   readonly lease?: (keys: SshRunKeys) => Lease
   readonly port?: number
+  /** Reference to the credential, where it matters. */
+  readonly credential?: string
 }
 
 export interface SshRan {
@@ -72,7 +74,7 @@ export async function sshGatewayThat(settings: SshGatewaySettings): Promise<SshG
 issuers: { github: { url: "https://token.actions.githubusercontent.com", audience: sallyport } }
 groups: { release: { issuer: github, when: 'true' } }
 connections:
-  web: { protocol: ssh, address: "127.0.0.1:${settings.port ?? sshd.port}", user: ${sshd.user}, host-keys: ${JSON.stringify(settings.hostKeys ?? [sshd.fingerprint])}, credential: "env://WEB_KEY", groups: [release] }
+  web: { protocol: ssh, address: "127.0.0.1:${settings.port ?? sshd.port}", user: ${sshd.user}, host-keys: ${JSON.stringify(settings.hostKeys ?? [sshd.fingerprint])}, credential: "${settings.credential ?? 'env://WEB_KEY'}", groups: [release] }
 approvers: { ops: { users: [dana], count: 1, timeout: 10m } }
 rules:
 ${(settings.rules ?? ['{ name: everything, then: allow }']).map(rule => `  - ${rule}\n`).join('')}${settings.masks === undefined ? '' : `masks:\n${settings.masks.map(mask => `  - ${mask}\n`).join('')}`}`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -53,6 +53,75 @@ describe('the login on an ssh target', () => {
     const ran = await gateway.ssh('echo by certificate')
     assert.equal(ran.stdout.toString(), 'by certificate\n', ran.stderr)
     assert.match(sshd.log(), /ED25519-CERT/)
+  })
+
+  for (const type of ['ed25519', 'ecdsa', 'rsa'] as const) {
+    it(`logs in with a key of type ${type} and its certificate, whether they come apart or as one text`, async () => {
+      const sshd = await started({ authority: vault.authority })
+      const key = path.join(sshd.dir, `user-${type}`)
+      execFileSync('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', key])
+      const secret = readFileSync(key, 'utf8')
+      const signed = vault.sign(
+        { allowedUsers: [sshd.user] },
+        { public_key: readFileSync(`${key}.pub`, 'utf8'), valid_principals: sshd.user },
+      ).signed_key
+      const base = { username: null, expiresAt: null, receipt: 'file:///key' }
+      const apart = { ...base, kind: 'ssh-certificate', secret: new Secret(secret), certificate: signed } as const
+      const together = { ...base, kind: 'ssh-key', secret: new Secret(`${secret}${signed}`), certificate: null } as const
+      for (const lease of [apart, together]) {
+        const ran = await (await gatewayTo(sshd, { lease: () => lease })).ssh('echo certified')
+        assert.equal(ran.stdout.toString(), 'certified\n', ran.stderr)
+      }
+      assert.match(sshd.log(), new RegExp(`Accepted publickey .* ${type.toUpperCase()}-CERT`))
+    })
+  }
+
+  it('refuses a certificate that belongs to another key, and sends it to nobody', async () => {
+    const sshd = await started({ authority: vault.authority })
+    const other = ssh2.utils.generateKeyPairSync('ed25519').public
+    const certificate = vault.sign({ allowedUsers: [sshd.user] }, { public_key: other, valid_principals: sshd.user }).signed_key
+    const gateway = await gatewayTo(sshd, {
+      lease: () => ({
+        username: null,
+        kind: 'ssh-certificate',
+        secret: new Secret(sshd.privateKey),
+        certificate,
+        expiresAt: null,
+        receipt: 'vault://ssh/issue/ci',
+      }),
+    })
+    assert.match((await gateway.ssh('true')).stderr, /the ssh certificate does not belong to the key/)
+    assert.doesNotMatch(sshd.log(), /CERT/)
+  })
+
+  it('logs in by the keys of an agent, an RSA key among them, and says when the agent is gone', async () => {
+    const agent = path.join(plain.dir, 'agent.sock')
+    const started = execFileSync('ssh-agent', ['-a', agent], { encoding: 'utf8' })
+    const pid = Number(/SSH_AGENT_PID=(\d+)/.exec(started)?.[1])
+    const rsa = path.join(plain.dir, 'agent-rsa')
+    execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-N', '', '-f', rsa])
+    appendFileSync(path.join(plain.dir, 'authorized_keys'), readFileSync(`${rsa}.pub`))
+    const lease = () => ({
+      username: null,
+      kind: 'password' as const,
+      secret: new Secret(agent),
+      certificate: null,
+      expiresAt: null,
+      receipt: 'env://SSH_AUTH_SOCK',
+    })
+    const credential = 'env://SSH_AUTH_SOCK'
+    try {
+      const before = plain.log().length
+      execFileSync('ssh-add', ['-q', rsa], { env: { ...process.env, SSH_AUTH_SOCK: agent } })
+      const ran = await (await gatewayTo(plain, { lease, credential })).ssh('echo by agent')
+      assert.equal(ran.stdout.toString(), 'by agent\n', ran.stderr)
+      assert.match(plain.log().slice(before), /Accepted publickey .* RSA/)
+    } finally {
+      process.kill(pid)
+    }
+    const gone = await (await gatewayTo(plain, { lease, credential })).ssh('echo by agent')
+    assert.equal(gone.status, 255)
+    assert.match(gone.stderr, /the ssh agent does not answer/)
   })
 
   it('refuses a target whose host key is not pinned, and sends it nothing', async () => {
