@@ -1,4 +1,11 @@
-// `npm run bench`: every table, one after the other.
+// `npm run bench`: every table, one after the other; `npm run bench -- recording` only the one.
 import { benchPostgres } from './postgres.ts'
+import { benchRecording } from './recording.ts'
 
-await benchPostgres()
+const benches: Readonly<Record<string, () => Promise<void>>> = { postgres: benchPostgres, recording: () => benchRecording() }
+const wanted = process.argv.slice(2)
+for (const name of wanted.length === 0 ? Object.keys(benches) : wanted) {
+  const bench = benches[name]
+  if (bench === undefined) throw new Error(`there is no benchmark ${name}; there are ${Object.keys(benches).join(', ')}`)
+  await bench()
+}

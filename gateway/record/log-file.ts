@@ -10,6 +10,7 @@ export type Disk = Pick<
   typeof fs,
   | 'openSync'
   | 'writeSync'
+  | 'fdatasync'
   | 'fdatasyncSync'
   | 'fsyncSync'
   | 'ftruncateSync'
@@ -23,6 +24,8 @@ export type Disk = Pick<
 
 /** Owner only: a recording holds what the clients saw. */
 const FILE_MODE = 0o600
+/** A sync goes on in the background whenever as much has come since the last, so that the one at the end has little left to write. */
+const BACKGROUND_BYTES = 64 * 1024 * 1024
 
 export class LogFile {
   readonly #disk: Disk
@@ -30,6 +33,11 @@ export class LogFile {
   /** Of all that was appended, so that a long log need not be read again to be sealed. */
   readonly #digest = createHash('sha256')
   #size = 0
+  #syncedSize = 0
+  #isSyncing = false
+  #isClosed = false
+  /** Of a sync in the background: the system tells it once, and whoever writes next must know. */
+  #failure: Error | null = null
 
   /** @throws when the file exists: a recording is never written over. */
   constructor(disk: Disk, file: string) {
@@ -44,6 +52,7 @@ export class LogFile {
 
   /** Appends with one write. A write that is short is a failure; what it left is cut off by `cutBack`. */
   append(bytes: Buffer, offset: number, length: number): void {
+    this.#throwFailure()
     failpoint('log.before-write')
     failpoint('log.mid-line', () => this.#disk.writeSync(this.#fd, bytes, offset, length >> 1))
     const written = this.#disk.writeSync(this.#fd, bytes, offset, length)
@@ -51,6 +60,7 @@ export class LogFile {
     if (written !== length) throw new Error(`short write: ${written} of ${length} bytes`)
     this.#size += length
     this.#digest.update(bytes.subarray(offset, offset + length))
+    if (this.#size - this.#syncedSize >= BACKGROUND_BYTES && !this.#isSyncing) this.#syncInBackground()
   }
 
   /** SHA-256 of the whole lines, hex. */
@@ -63,13 +73,31 @@ export class LogFile {
   }
 
   sync(): void {
+    this.#throwFailure()
     failpoint('log.before-sync')
     this.#disk.fdatasyncSync(this.#fd)
     failpoint('log.synced')
   }
 
   close(): void {
+    this.#isClosed = true
     this.#disk.closeSync(this.#fd)
+  }
+
+  /** Once: whoever hears it remembers it, and may still say why the log ends. */
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = null
+    if (failure !== null) throw failure
+  }
+
+  #syncInBackground(): void {
+    this.#isSyncing = true
+    this.#syncedSize = this.#size
+    this.#disk.fdatasync(this.#fd, error => {
+      this.#isSyncing = false
+      if (error !== null && !this.#isClosed) this.#failure = error
+    })
   }
 }
 

@@ -314,6 +314,21 @@ describe('a disk that fails', () => {
     assert.equal((await verifyRecording(dir)).verdict, 'intact')
   })
 
+  it('fails with the next line when a sync in the background failed: the system tells it only once', async () => {
+    let refused = 0
+    const fdatasync = ((_: number, done: (error: Error | null) => void) => {
+      refused += 1
+      queueMicrotask(() => done(Object.assign(new Error('EIO: refused'), { code: 'EIO' })))
+    }) as Disk['fdatasync']
+    const { log } = logIn(dir, { disk: { ...fs, fdatasync } })
+    const rows = [['x'.repeat(900_000)]]
+    for (let n = 0; refused === 0; n += 1) log.commit('s-1', [{ kind: 'rows', command: n, columns: ['x'], rows, omitted: 0 }], 'written')
+    await new Promise(setImmediate)
+    assert.throws(() => log.commit('s-1', commandOf(1, 'SELECT 1'), 'written'), failed)
+    assert.throws(() => log.commit('s-1', commandOf(1, 'SELECT 1'), 'written'), failed)
+    assert.equal(events().at(-1)!['message'], 'the recording cannot be written: EIO')
+  })
+
   it('fails when no file can be opened for a checkpoint', () => {
     let isBroken = false
     const { log } = logIn(dir, { disk: failing({ openSync: () => (isBroken ? refuse('EMFILE') : undefined) }) })
