@@ -8,6 +8,7 @@ import { checkEndpoints } from './doctor/endpoints.ts'
 import { checkGithub } from './doctor/github.ts'
 import { checkIssuers } from './doctor/issuers.ts'
 import { checkMachine } from './doctor/machine.ts'
+import { checkMasks } from './doctor/masks.ts'
 import { checkTargets } from './doctor/targets.ts'
 import type { Finding } from './doctor/finding.ts'
 
@@ -55,6 +56,7 @@ async function examine(options: DoctorOptions, io: Io, tell: (finding: Finding) 
   for (const finding of await checkIssuers(policy)) tell(finding)
   for (const finding of checkCredentials(policy, io.environment)) tell(finding)
   for (const finding of await checkTargets(policy)) tell(finding)
+  for (const finding of checkMasks(policy)) tell(finding)
 }
 
 function wordsOf({ id, what, state, words, fix }: Finding): string {

@@ -27,7 +27,8 @@ import { finishRun } from './run-end.ts'
 import { describeRun, identify, idTokens } from './run-identity.ts'
 import { readRunPolicy, type RunPolicy } from './run-policy.ts'
 import { openSinks, shipFirstLines, sinkVariables } from './run-sinks.ts'
-import { openFrontDesk } from './session/front-desk.ts'
+import { openFrontDesk, type FrontDeskParts } from './session/front-desk.ts'
+import type { Engine } from './core/session.ts'
 import { openLeaseDesk } from './session/lease-desk.ts'
 import { newTicket } from './session/ticket.ts'
 import { version } from './core/version.ts'
@@ -83,6 +84,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
     await Promise.all(connections.map(connection => leases.borrow(connection, signal)))
     const masker = maskerFor(runPolicy.file.masks, randomBytes(32))
     const keptRows = runPolicy.file.recording.rows
+    const weak: string[] = []
     const open = await Promise.all(
       connections.map(async connection => {
         const ticket = newTicket()
@@ -99,7 +101,9 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
           keptRows,
         }
         const engine = await engineFor(connection, runPolicy, sshKeys.get(connection.name) ?? null, certificate)
-        return doors.open(openFrontDesk({ ...parts, masker: masker(identity, connection) }), ticket, engine)
+        const held = { ...parts, masker: masker(identity, connection) }
+        weak.push(...(await weaknessesOf(engine, held, signal)))
+        return doors.open(openFrontDesk(held), ticket, engine)
       }),
     )
     const clients = clientEnvironment(
@@ -116,7 +120,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
         ...clients,
         remove: [...hiddenVariables(credentialsOf(runPolicy.file)), ...sinkVariables(runPolicy)],
         words: wordsOf(identity, runPolicy, connections),
-        warnings: [...approvals.warnings, ...runPolicy.file.warnings],
+        warnings: [...approvals.warnings, ...runPolicy.file.warnings, ...weak],
       },
       status: () => ({ run: run.id, clients: doors.count, lines: log.lines }),
       finish: reason => (finished ??= end(reason)),
@@ -125,6 +129,16 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
     await end('it did not start', true).catch(() => undefined)
     throw error
   }
+}
+
+/** What the target itself would let the login do, past the masks. A target that cannot be asked now tells it with the first session. */
+async function weaknessesOf(
+  engine: Engine,
+  { connection, masker, leases }: Pick<FrontDeskParts, 'connection' | 'masker' | 'leases'>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (engine.inspect === undefined || masker.columns.length === 0) return []
+  return engine.inspect({ connection, lease: await leases.borrow(connection, signal), masker }, signal).catch(() => [])
 }
 
 function namesToOpen({ policy }: RunPolicy, identity: Identity, launch: LaunchRequest): readonly string[] {

@@ -20,6 +20,8 @@ export interface SessionOpen {
   readonly client: string
   /** Login name on the target. */
   readonly user: string
+  /** Masks that do not hold for this identity (`unless`); left out when all of them hold. */
+  readonly lifted?: readonly string[]
 }
 export interface CommandEvent {
   readonly kind: 'command'

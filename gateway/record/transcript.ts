@@ -61,7 +61,10 @@ export class Transcript {
     const told = { connection: shown(event['connection']), protocol: textOf(event['protocol']) }
     this.#sessions.set(event.session ?? '', told)
     const client = shown(event['client']) || 'a client that gave no name'
-    return `\n-- session ${visible(event.session ?? '')}: ${told.connection} (${visible(told.protocol)}) as ${shown(event['user'])}, ${client}\n`
+    const lifted = Array.isArray(event['lifted'])
+      ? `\n-- plain values: the masks ${event['lifted'].map(shown).join(', ')} do not hold for this identity`
+      : ''
+    return `\n-- session ${visible(event.session ?? '')}: ${told.connection} (${visible(told.protocol)}) as ${shown(event['user'])}, ${client}${lifted}\n`
   }
 
   #prompt(event: StoredEvent): string {

@@ -71,6 +71,7 @@ export function openFrontDesk(given: FrontDeskParts): FrontDesk {
             protocol: connection.protocol,
             client: shownOf(client.application, parts.masker),
             user: client.login,
+            ...(parts.masker.lifted.length === 0 ? {} : { lifted: parts.masker.lifted }),
           },
         ],
         'written',

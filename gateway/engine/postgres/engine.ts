@@ -9,6 +9,7 @@ import { loadSqlParser } from '../../command/sql/parser.ts'
 import { StatementCache } from '../../command/sql/statement-cache.ts'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
+import type { Masker } from '../../core/masker.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { failpoint } from '../../core/failpoint.ts'
 import type { Engine, FrontDesk, Session } from '../../core/session.ts'
@@ -23,10 +24,9 @@ import { KnownCatalog } from './known-catalog.ts'
 import type { CatalogLoader } from './known-catalog.ts'
 import type { MaskDeskFor } from './mask-desk.ts'
 import { withOwnConnection } from './own-connection.ts'
-import type { OwnQuery } from './own-connection.ts'
 import { isIndifferent, Relay } from './relay.ts'
 import { resultMaskDeskFor } from './result-mask-desk.ts'
-import { weaknessesOf } from './role-check.ts'
+import { missingColumns, weaknessesOf } from './role-check.ts'
 import { StartupRefused } from './startup-rules.ts'
 import type { ClientStartup } from './startup-rules.ts'
 import { openTarget } from './target.ts'
@@ -40,6 +40,9 @@ const LOGIN_TIMEOUT_MS = 20_000
 /** Target: connection, TLS and login together; catalog. */
 const TARGET_TIMEOUT_MS = 10_000
 const CATALOG_TIMEOUT_MS = 30_000
+/** Before the first client: a target that is slow now is looked at again with the first session. */
+const INSPECTION_TIMEOUT_MS = 5_000
+const WEAKER = 'masks are weaker than the server could make them'
 
 export interface PostgresEngineOptions {
   /** Certificate and key, PEM: TLS for clients. Left out: plain, which is right on loopback only. */
@@ -67,6 +70,10 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
   const cancelKeys = new CancelKeys()
   const catalogs = new Map<string, KnownCatalog>()
   const trust = new WeakMap<KnownCatalog, ReadonlySet<string>>()
+  /** Logins whose role was looked at, with what was found. */
+  const weaknesses = new WeakMap<KnownCatalog, readonly string[]>()
+  /** Those of which the recording knows already. */
+  const told = new WeakSet<KnownCatalog>()
   const tls = options.tls === undefined ? null : clientTls(options.tls)
   const parser = loadSqlParser()
   // Reported where it is awaited; here only kept from ending the process.
@@ -92,6 +99,36 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
         sayGoodBye(where.current, error)
       }
     },
+    async inspect({ connection, lease, masker }, signal) {
+      const user = lease.username ?? connection.user
+      if (masker.columns.length === 0 || user === null) return []
+      const known = knownCatalog(connection.name, user)
+      const request = { connection, lease, settings: ownSettings, database: connection.database ?? user }
+      await parser
+      await renewWith(known, { ...request, signal: withTimeout(signal, INSPECTION_TIMEOUT_MS) }, masker)
+      return (weaknesses.get(known) ?? []).map(one => `${connection.name}: ${one}`)
+    },
+  }
+
+  /** A snapshot, and a look at the role in the same breath. */
+  function renewWith(known: KnownCatalog, request: TargetRequest, masker: Masker): Promise<Catalog> {
+    return known.renew(work =>
+      withOwnConnection(request, async query => {
+        const catalog = await work(query)
+        if (masker.columns.length === 0) return catalog
+        const found = await weaknessesOf(query, catalog, masker.columns).catch(() => null)
+        const missing = missingColumns(catalog, masker.columns)
+        if (found !== null) weaknesses.set(known, [...found.map(one => `${WEAKER}: ${one}`), ...missing])
+        return catalog
+      }),
+    )
+  }
+
+  /** Once for each login on a target: what its role could see anyway. A warning of SQLSTATE class 01; it never keeps a session from working. */
+  function noteWeaknesses(session: Session, known: KnownCatalog): void {
+    if (session.masker.columns.length === 0 || told.has(known)) return
+    told.add(known)
+    for (const one of weaknesses.get(known) ?? []) session.append({ kind: 'error', command: null, code: '01000', message: one })
   }
 
   async function serveClient(arrival: Client, desk: FrontDesk, signal: AbortSignal): Promise<void> {
@@ -138,18 +175,14 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     const key = cancelKeys.issue(arrival.version, target.pid, () => relay?.cancel())
     try {
       // Old but there: it is renewed behind the session's back; a name it does not hold is looked up anew in any case.
-      if (known.current === null) {
-        await known.renew(work =>
-          withOwnConnection({ ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, async query => {
-            const catalog = await work(query)
-            await noteWeaknesses(session, query, catalog)
-            return catalog
-          }),
-        )
+      const isUnchecked = session.masker.columns.length > 0 && !weaknesses.has(known)
+      if (known.current === null || isUnchecked) {
+        await renewWith(known, { ...request, settings: ownSettings, signal: withTimeout(signal, CATALOG_TIMEOUT_MS) }, session.masker)
       } else if (isIndifferent(session)) {
         // Nothing waits for a snapshot later on, and none is taken beside a session: its locks, however short, could be met.
         if (known.renewing !== null || (known.isOld && known.sessions === 0)) await (known.renewing ?? renewCatalog()).catch(() => {})
       } else if (known.isOld) renewCatalog().catch(() => {})
+      noteWeaknesses(session, known)
       known.sessions += 1
       isCounted = true
       relay = new Relay({
@@ -190,16 +223,6 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
       catalogs.set(key, known)
     }
     return known
-  }
-}
-
-/** Once for each login on a target: what its role could see anyway. A warning of SQLSTATE class 01; it never keeps a session from working. */
-async function noteWeaknesses(session: Session, query: OwnQuery, catalog: Catalog): Promise<void> {
-  const { columns } = session.masker
-  if (columns.length === 0) return
-  const found = await weaknessesOf(query, catalog, columns).catch(() => [])
-  for (const one of found) {
-    session.append({ kind: 'error', command: null, code: '01000', message: `masks are weaker than the server could make them: ${one}` })
   }
 }
 

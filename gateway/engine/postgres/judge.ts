@@ -71,8 +71,10 @@ export class Judge {
   }
 
   #read(text: Buffer, sql: SqlContext): ReadText | Promise<ReadText> {
-    const { context, read } = this.#conversation
+    const { context, read, session } = this.#conversation
     const { version } = context
+    // What others change is seen by long sessions too; their next text already knows it.
+    if (session.masker.columns.length > 0 && context.isOld) this.#sources.renewCatalog().catch(() => {})
     const statements = read(text, sql)
     return statements instanceof Promise
       ? this.#wait(statements, new AbortController()).then(done => ({ statements: done, version }))

@@ -49,6 +49,17 @@ export async function weaknessesOf(query: OwnQuery, catalog: Catalog, rules: rea
   return found
 }
 
+/** Columns that the policy names and the target does not have: a slip of the pen that masks nothing. Patterns with `*` are left out. */
+export function missingColumns(catalog: Catalog, rules: readonly ColumnRule[]): readonly string[] {
+  const names = new Set(
+    [...catalog.relations.values()].flatMap(({ schema, name, columns }) => columns.map(column => `${schema}.${name}.${column.name}`)),
+  )
+  return rules
+    .filter(({ schema, table, column }) => ![schema, table, column].some(part => part.includes('*')))
+    .filter(({ schema, table, column }) => !names.has(`${schema}.${table}.${column}`))
+    .map(({ rule, schema, table, column }) => `mask ${rule} names ${schema}.${table}.${column}, which is not there`)
+}
+
 /** Tables that a rule masks columns of, with the numbers of those. */
 function maskedRelations(catalog: Catalog, rules: readonly ColumnRule[]): ReadonlyMap<CatalogRelation, ReadonlySet<number>> {
   const found = new Map<CatalogRelation, Set<number>>()

@@ -67,6 +67,11 @@ export class SessionContext {
     return !this.isUnsettled && !this.#isIndifferent
   }
 
+  /** The snapshot is past its time, and no other is being taken. */
+  get isOld(): boolean {
+    return this.#known.isOld && this.#known.renewing === null
+  }
+
   /** The context of the next text. Unsettled, it knows nothing: what depends on it is opaque then. */
   get sql(): SqlContext {
     this.#follow()

@@ -5,6 +5,9 @@ import { Client } from 'pg'
 import { resultMaskDeskFor } from '../../../gateway/engine/postgres/result-mask-desk.ts'
 import { startPostgres, type PostgresServer } from '../../../world/postgres/server.ts'
 import { maskerOf } from '../../cases/mask.ts'
+import { Secret } from '../../../gateway/core/secret.ts'
+import { createPostgresEngine } from '../../../gateway/engine/postgres/engine.ts'
+import { someConnection } from '../../mask/samples.ts'
 import { noMasks } from '../../session/samples.ts'
 import { gatewayThat } from './gateway-that.ts'
 
@@ -64,6 +67,26 @@ INSERT INTO people VALUES (1, 'Ann', 'canary@leak.example')`)
       found[0] ?? '',
       /"the Owner" owns public\.people.*OWNER TO another role; GRANT SELECT \(id, name\) ON public\.people TO "the Owner"/,
     )
+  })
+
+  it('is told before the first client, and what masks name that is not there', async () => {
+    const engine = createPostgresEngine()
+    const masker = maskerOf(['public.people.email', 'public.people.emial', 'public.*.ssn'])
+    const lease = {
+      username: 'wide',
+      kind: 'password' as const,
+      secret: new Secret('x'),
+      certificate: null,
+      expiresAt: null,
+      receipt: '',
+    }
+    const connection = { ...someConnection, host: '127.0.0.1', port: server.port, database }
+    const found = await engine.inspect!({ connection, lease, masker }, AbortSignal.timeout(10_000))
+    assert.ok(found.every(one => one.startsWith('orders-db: ')))
+    assert.match(found.join('\n'), /masks are weaker .* REVOKE pg_read_all_data FROM wide/)
+    assert.match(found.join('\n'), /mask pii names public\.people\.emial, which is not there/)
+    assert.doesNotMatch(found.join('\n'), /ssn/)
+    assert.deepEqual(await engine.inspect!({ connection, lease, masker: noMasks }, AbortSignal.timeout(10_000)), [])
   })
 
   it('is told nothing when the server keeps it from the rest, or nothing is masked', async () => {
