@@ -15,13 +15,14 @@ export class FileTransfer {
     this.operation = operation
   }
 
-  take(offset: bigint, bytes: Buffer): void {
+  /** Where the next bytes belong. */
+  at(offset: bigint): void {
+    if (offset !== this.#next) this.#hash = null
+  }
+
+  take(bytes: Buffer): void {
     this.bytes += bytes.length
     if (this.#hash === null) return
-    if (offset !== this.#next) {
-      this.#hash = null
-      return
-    }
     this.#hash.update(bytes)
     this.#next += BigInt(bytes.length)
   }

@@ -8,9 +8,12 @@ import type { FilePath, FileWish } from '../../command/ssh/file-command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import { Permit } from '../../core/permit.ts'
 import type { Session } from '../../core/session.ts'
-import { SftpFields, SftpSplitter, sftpStatus, sftpType, writeRealPath, writeStatus } from '../../wire/ssh/sftp.ts'
+import { SftpFields, sftpStatus, sftpType, writeRealPath, writeStatus } from '../../wire/ssh/sftp.ts'
+import { SftpSplitter } from '../../wire/ssh/sftp-splitter.ts'
+import type { SftpPiece } from '../../wire/ssh/sftp-splitter.ts'
 import { ClientOutput } from './client-output.ts'
 import { FileTransfer } from './file-transfer.ts'
+import { PieceWriter, readAll } from './flow.ts'
 import { heldLine, refusalLines } from './held-words.ts'
 
 /** Requests without an answer; more, and the client is not read until some are answered. */
@@ -44,6 +47,12 @@ export class SftpRun {
   readonly #closed = new AbortController()
   readonly #outstanding = new Map<number, Outstanding>()
   readonly #open = new Map<string, { readonly transfer: FileTransfer; readonly startedAt: number }>()
+  /** The file whose content comes in just now: from the client, from the target. */
+  #writing: FileTransfer | null = null
+  #reading: FileTransfer | null = null
+  #isWithinAnswer = false
+  /** Answers of the gateway's own that wait for the end of one that has begun. */
+  readonly #later: Buffer[] = []
   #upstream: ClientChannel | null = null
   #ownId = 0
   #said = 0
@@ -75,11 +84,13 @@ export class SftpRun {
       if (this.#closed.signal.aborted) upstream.close()
       let status = 0
       upstream.on('exit', (code: number | null) => (status = code ?? 255))
-      await Promise.all([this.#fromClient(upstream), this.#fromTarget(upstream)])
+      const closed = new Promise<void>(done => upstream.once('close', () => done()))
+      await Promise.all([this.#fromClient(upstream), this.#fromTarget(upstream), closed])
       this.#closeAll()
       await this.#output.finish({ kind: 'status', status })
     } catch (error) {
       this.#upstream?.close()
+      this.#upstream?.resume()
       this.#closeAll()
       const { text, status } = refusalLines(error)
       this.#output.say(text)
@@ -91,17 +102,55 @@ export class SftpRun {
 
   async #fromClient(upstream: ClientChannel): Promise<void> {
     const splitter = new SftpSplitter()
-    for await (const chunk of this.#parts.channel) {
-      if (!Buffer.isBuffer(chunk)) continue
-      for (const packet of splitter.push(chunk)) {
-        if (this.#closed.signal.aborted) return
-        await this.#request(packet, upstream)
-        while (this.#outstanding.size > MAX_OUTSTANDING && !this.#closed.signal.aborted) {
-          await new Promise<void>(resolve => (this.#answered = resolve))
-        }
+    const writer = new PieceWriter(upstream)
+    const go = (): Promise<unknown> | null => {
+      while (!this.#closed.signal.aborted) {
+        const piece = splitter.next()
+        if (piece === null) return writer.flush() ? null : this.#drained(upstream)
+        const wait = this.#ask(piece, writer, upstream)
+        if (wait !== null) return wait.then(go)
       }
+      return null
     }
+    await readAll(this.#parts.channel, chunk => {
+      if (this.#closed.signal.aborted) return null
+      splitter.push(chunk)
+      return go()
+    })
     upstream.end()
+  }
+
+  /** One piece of the client's; what it returns is waited for before the next. */
+  #ask(piece: SftpPiece, writer: PieceWriter, upstream: ClientChannel): Promise<void> | null {
+    if (piece.kind === 'content') {
+      this.#writing?.take(piece.bytes)
+      writer.add(piece.bytes)
+      return null
+    }
+    const fields = new SftpFields(piece.bytes)
+    if (fields.type === sftpType.init) {
+      writer.add(piece.bytes)
+      return null
+    }
+    const id = fields.uint32()
+    if (this.#outstanding.has(id)) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: a request number is used twice at a time')
+    const wish = piece.kind === 'head' ? null : readFileWish(piece.bytes)
+    if (wish !== null && wish.kind !== 'passed') {
+      writer.flush()
+      return this.#request(piece.bytes, id, wish, upstream)
+    }
+    if (piece.kind === 'head') this.#beginWrite(id, fields)
+    else this.#outstanding.set(id, this.#follow(fields))
+    writer.add(piece.bytes)
+    if (this.#outstanding.size <= MAX_OUTSTANDING) return null
+    writer.flush()
+    return this.#untilAnswered()
+  }
+
+  async #untilAnswered(): Promise<void> {
+    while (this.#outstanding.size > MAX_OUTSTANDING && !this.#closed.signal.aborted) {
+      await new Promise<void>(resolve => (this.#answered = resolve))
+    }
   }
 
   async #send(upstream: ClientChannel, packet: Buffer): Promise<void> {
@@ -133,19 +182,11 @@ export class SftpRun {
     }
   }
 
-  async #request(packet: Buffer, upstream: ClientChannel): Promise<void> {
-    const wish = readFileWish(packet)
-    const fields = new SftpFields(packet)
-    if (fields.type === sftpType.init) return this.#send(upstream, packet)
-    const id = fields.uint32()
-    if (this.#outstanding.has(id)) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: a request number is used twice at a time')
+  async #request(packet: Buffer, id: number, wish: Exclude<FileWish, { kind: 'passed' }>, upstream: ClientChannel): Promise<void> {
     switch (wish.kind) {
       case 'refused':
         this.#parts.session.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
         return this.#refuse(id, `sallyport: denied: ${wish.reason}`, sftpStatus.unsupported)
-      case 'passed':
-        this.#outstanding.set(id, this.#follow(fields))
-        return this.#send(upstream, packet)
       case 'judged': {
         const startedAt = performance.now()
         let command: number
@@ -158,7 +199,7 @@ export class SftpRun {
           const { text } = refusalLines(error)
           return this.#refuse(id, text, sftpStatus.permissionDenied)
         }
-        const isOpen = fields.type === sftpType.open
+        const isOpen = packet[4] === sftpType.open
         const operation = wish.operations.includes('write') ? 'write' : 'read'
         this.#outstanding.set(
           id,
@@ -187,6 +228,14 @@ export class SftpRun {
     return admission.numbers[0] ?? 0
   }
 
+  /** The content follows. */
+  #beginWrite(id: number, fields: SftpFields): void {
+    if (fields.type !== sftpType.write) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: the client answered what nobody asked')
+    this.#outstanding.set(id, { kind: 'other' })
+    this.#writing = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
+    this.#writing?.at(fields.uint64())
+  }
+
   /** What to remember of a request that is not judged, so that its answer is understood. */
   #follow(fields: SftpFields): Outstanding {
     switch (fields.type) {
@@ -200,11 +249,6 @@ export class SftpRun {
       case sftpType.read: {
         const transfer = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
         return { kind: 'read', transfer, offset: fields.uint64() }
-      }
-      case sftpType.write: {
-        const transfer = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
-        transfer?.take(fields.uint64(), fields.bytes())
-        return { kind: 'other' }
       }
       default:
         return { kind: 'other' }
@@ -249,32 +293,64 @@ export class SftpRun {
     await Promise.resolve()
   }
 
-  #answer(packet: Buffer): boolean {
-    return this.#output.stdout.write(packet)
+  /** An answer of the gateway's own; never within one of the target. */
+  #answer(packet: Buffer): void {
+    if (this.#isWithinAnswer) this.#later.push(packet)
+    else this.#output.stdout.write(packet)
   }
 
   async #fromTarget(upstream: ClientChannel): Promise<void> {
     const splitter = new SftpSplitter()
-    for await (const chunk of upstream) {
-      if (!Buffer.isBuffer(chunk)) continue
-      for (const packet of splitter.push(chunk)) {
-        if (this.#isForClient(packet) && !this.#answer(packet)) await this.#drained(this.#output.stdout)
-      }
-    }
+    const writer = new PieceWriter(this.#output.stdout)
+    await readAll(upstream, chunk => {
+      splitter.push(chunk)
+      for (let piece = splitter.next(); piece !== null; piece = splitter.next()) this.#pass(piece, writer)
+      return writer.flush() ? null : this.#drained(this.#output.stdout)
+    })
     this.#end()
     // Nothing more can be answered: a client that goes on asking is not waited for.
     this.#parts.channel.push(null)
+  }
+
+  /** One piece of the target's. */
+  #pass(piece: SftpPiece, writer: PieceWriter): void {
+    switch (piece.kind) {
+      case 'packet':
+        if (this.#isForClient(piece.bytes)) writer.add(piece.bytes)
+        return
+      case 'head': {
+        const request = this.#answeredBy(new SftpFields(piece.bytes))
+        if (request.kind !== 'read' || piece.bytes[4] !== sftpType.data) throw unasked()
+        this.#reading = request.transfer
+        this.#reading?.at(request.offset)
+        this.#isWithinAnswer = piece.contentBytes > 0
+        writer.add(piece.bytes)
+        return
+      }
+      case 'content':
+        this.#reading?.take(piece.bytes)
+        writer.add(piece.bytes)
+        if (!piece.isLast) return
+        this.#isWithinAnswer = false
+        for (const packet of this.#later.splice(0)) writer.add(packet)
+    }
+  }
+
+  /** The request that this answers; the fields are read up to the number. */
+  #answeredBy(fields: SftpFields): Outstanding {
+    const id = fields.uint32()
+    const request = this.#outstanding.get(id)
+    if (request === undefined) throw unasked()
+    this.#outstanding.delete(id)
+    this.#answered()
+    return request
   }
 
   /** Takes note of an answer; false when it is for the gateway itself. */
   #isForClient(packet: Buffer): boolean {
     const fields = new SftpFields(packet)
     if (fields.type === sftpType.version) return true
-    const id = fields.uint32()
-    const request = this.#outstanding.get(id)
-    if (request === undefined) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: the target answered what nobody asked')
-    this.#outstanding.delete(id)
-    this.#answered()
+    const request = this.#answeredBy(fields)
     switch (request.kind) {
       case 'own':
         request.answer(packet)
@@ -282,9 +358,6 @@ export class SftpRun {
       case 'open':
         if (fields.type === sftpType.handle) this.#open.set(fields.bytes().toString('latin1'), request)
         else this.#result(request.transfer.command, statusOf(fields), request.startedAt)
-        return true
-      case 'read':
-        if (fields.type === sftpType.data) request.transfer?.take(request.offset, fields.bytes())
         return true
       case 'operation': {
         // Opening a folder answers with a handle, everything else with a status.
@@ -298,6 +371,8 @@ export class SftpRun {
         this.#result(command, status, request.startedAt)
         return true
       }
+      // Without content: a status, such as the end of the file.
+      case 'read':
       case 'close':
       case 'other':
         return true
@@ -320,6 +395,10 @@ export class SftpRun {
     for (const { transfer, startedAt } of this.#open.values()) this.#closeFile(transfer, startedAt)
     this.#open.clear()
   }
+}
+
+function unasked(): SallyportError {
+  return new SallyportError('PROTOCOL_VIOLATION', 'sftp: the target answered what nobody asked')
 }
 
 function statusOf(fields: SftpFields): number {

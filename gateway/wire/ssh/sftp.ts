@@ -2,9 +2,6 @@
 // Layout: uint32 length, not counting itself | byte type | uint32 id (not in INIT and VERSION) | fields of the type.
 import { SallyportError } from '../../core/errors.ts'
 
-/** OpenSSH refuses packets above 256 KiB. */
-const MAX_PACKET_BYTES = 256 * 1024 + 1024
-
 export const sftpType = {
   init: 1,
   version: 2,
@@ -38,32 +35,6 @@ export const sftpType = {
 export const sftpStatus = { ok: 0, endOfFile: 1, permissionDenied: 3, failure: 4, badMessage: 5, unsupported: 8 } as const
 
 export const openFlag = { read: 1, write: 2, append: 4, create: 8, truncate: 16, exclusive: 32 } as const
-
-/** Cuts a stream into whole packets, each with its length in front. */
-export class SftpSplitter {
-  #held: Buffer = Buffer.alloc(0)
-
-  /** @throws {SallyportError} PROTOCOL_VIOLATION for a length that no packet may have. */
-  push(chunk: Buffer): readonly Buffer[] {
-    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    const packets: Buffer[] = []
-    let at = 0
-    while (bytes.length - at >= 4) {
-      const length = bytes.readUInt32BE(at)
-      if (length < 5 || length > MAX_PACKET_BYTES) throw violation('a length that no packet may have')
-      if (bytes.length - at < 4 + length) break
-      packets.push(bytes.subarray(at, at + 4 + length))
-      at += 4 + length
-    }
-    this.#held = at === 0 && bytes === chunk ? Buffer.from(chunk) : Buffer.from(bytes.subarray(at))
-    return packets
-  }
-
-  /** True when the stream ended within a packet. */
-  get isCut(): boolean {
-    return this.#held.length > 0
-  }
-}
 
 /** Reads the fields of one packet in their order. @throws {SallyportError} PROTOCOL_VIOLATION when it is too short. */
 export class SftpFields {
