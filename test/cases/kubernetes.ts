@@ -5,7 +5,10 @@ import path from 'node:path'
 import { readKubernetesRequest } from '../../gateway/command/kubernetes/kubernetes-command.ts'
 import { kubernetesGateway } from '../engine/kubernetes/kubernetes-gateway.ts'
 import { ownRequests } from '../command/kubernetes/own-requests.ts'
+import { kubernetesParts } from '../../world/kubernetes/api-server.ts'
 import type { CaseRow } from './case-row.ts'
+import { ownServerRows, playAgainstServer } from './kubernetes-server.ts'
+import type { ServerRow } from './kubernetes-server.ts'
 
 interface RequestRow {
   readonly id: string
@@ -97,10 +100,28 @@ export async function playKubernetes(): Promise<readonly CaseRow[]> {
             : `status ${answered.status}, ${arrived.length} arrived`
       sent.push({ id: `${row.id}/sent`, expected, got, ok: got === expected, note: row.note })
     }
-    return [...read, ...sent, ...ownRequests.map(playOwn)]
+    return [...read, ...sent, ...ownRequests.map(playOwn), ...(await playReal(rowsOf(file)))]
   } finally {
     await gateway.stop()
   }
+}
+
+/** Against the real API server, where it is built; says so where it is not. */
+async function playReal(rows: readonly RequestRow[]): Promise<readonly CaseRow[]> {
+  const parts = kubernetesParts()
+  if (parts === null) {
+    console.error('kubernetes: the real API server is not built here (npm run kubernetes:real builds it), so its audit log is not compared')
+    return []
+  }
+  const theirs = rows.map((row): ServerRow => ({
+    id: row.id,
+    method: row.method,
+    target: targetOf(row),
+    headers: row.headers,
+    raw: null,
+    isHostile: mustRefuse(row),
+  }))
+  return await playAgainstServer(parts, [...theirs, ...ownServerRows()])
 }
 
 function playOwn([request, wanted]: readonly [string, string], index: number): CaseRow {

@@ -11,7 +11,8 @@ function isSegment(name: string): boolean {
  */
 export function pinnedName(selector: string): string {
   let pinned = ''
-  for (const term of splitTerms(selector)) {
+  // The server sorts the terms before it reads them; the first that pins a name counts.
+  for (const term of splitTerms(selector).toSorted()) {
     if (term === '') continue
     const parts = splitTerm(term)
     if (parts === null) return ''

@@ -89,6 +89,7 @@ const written: readonly (readonly [string, string])[] = [
   ['GET /api/v1/secrets?fieldSelector=metadata.name==top', 'list secrets - top parsed'],
   ['GET /api/v1/secrets?fieldSelector=metadata.name!=top', 'list secrets - - parsed'],
   ['GET /api/v1/secrets?fieldSelector=type=Opaque,metadata.name=top', 'list secrets - top parsed'],
+  ['GET /api/v1/secrets?fieldSelector=metadata.name=top,metadata.name=low', 'list secrets - low parsed'],
   ['GET /api/v1/secrets?watch=1&fieldSelector=metadata.name=top', 'watch secrets - top parsed'],
   ['GET /api/v1/secrets?fieldSelector=metadata.name=..', 'list secrets - - parsed'],
   ['GET /api/v1/secrets?fieldSelector=metadata.name=top&limit=x', 'list secrets - - parsed'],
