@@ -70,6 +70,7 @@ export function openWebSocketChannels(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
+  wanted: Wanted,
   versions: readonly ('v4' | 'v5')[],
 ): Channels | null {
   const protocol = acceptWebSocket(
@@ -104,8 +105,8 @@ export function openWebSocketChannels(
         else done()
       },
     })
-  // Each opens with an empty message, as kubelets do.
-  for (const number of [0, 1, 2, 3]) socket.write(writeBinary(Buffer.from([number])))
+  // Kubelets begin with an empty message in the first channel that they write to.
+  socket.write(writeBinary(Buffer.from([wanted.stdout ? 1 : wanted.stderr ? 2 : 3])))
   return {
     stdin,
     resize,

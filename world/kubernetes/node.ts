@@ -128,7 +128,7 @@ export async function startNode(versions: readonly ('v4' | 'v5')[] = ['v5', 'v4'
     const wanted: Wanted = { stdin: on('input'), stdout: on('output'), stderr: on('error'), tty: on('tty') }
     const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
     const channels = isWebSocket
-      ? openWebSocketChannels(request, socket, head, versions)
+      ? openWebSocketChannels(request, socket, head, wanted, versions)
       : await openSpdyChannels(request, socket, head, wanted)
     if (channels !== null) runCommand(channels, socket, container, command, wanted)
   }
