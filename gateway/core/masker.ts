@@ -10,6 +10,18 @@ export interface CellMask {
   apply(cell: Buffer, typeOid: number, format: 0 | 1): Buffer | null
   /** The one output for every value of this type and format (null = SQL NULL); undefined when it depends on the value. */
   constant(typeOid: number, format: 0 | 1): Buffer | null | undefined
+  /** A way without an object for a cell, where there is one for this type and format; else null, or left out. */
+  writer?(typeOid: number, format: 0 | 1): CellWriter | null
+}
+
+/** Covers cells where they stand, for millions of them. */
+export interface CellWriter {
+  /** It writes letters and digits only: no format of COPY must escape them. */
+  readonly isPlain: boolean
+  /** No cover is longer. */
+  readonly maxBytes: number
+  /** Writes what stands for the cell at [start, end) and answers how many bytes that is; -1 = ask `apply` this time. */
+  write(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number
 }
 
 /** Replaces what patterns find in text. */
@@ -55,6 +67,14 @@ export interface ObjectMask {
   apply(json: Buffer, resource: string): { readonly json: Buffer; readonly covered: readonly CoveredField[] }
   /** Paths whose values are hidden in objects of this resource; `*` is any key or element. Empty = none. */
   paths(resource: string): readonly (readonly string[])[]
+  /** True when the object, JSON, holds a release of helm in which something is covered: its own form hides the mark. */
+  hasMarkedRelease(json: Buffer, resource: string): boolean
+  /**
+   * A release of helm that comes back with covers in it, with what the stored object holds in their place. helm rewrites a release to note what
+   * became of it; nothing else of it may differ from what the client was shown.
+   * @returns null when something else differs, or one of them holds no release.
+   */
+  restoreRelease(written: Buffer, live: Buffer, resource: string): Buffer | null
   /** True when the bytes hold what a cover shows: writing them back would destroy the value behind it. */
   hasMarker(bytes: Buffer): boolean
 }

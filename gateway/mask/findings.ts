@@ -9,6 +9,8 @@ export class Findings {
   readonly #counts = new Map<string, { rule: string; field: string; values: number }>()
   /** Hidden texts: they are covered wherever else they stand in the same object. */
   readonly needles = new Set<string>()
+  /** The same, of any length: for places where only a whole value is looked for. */
+  readonly words = new Set<string>()
 
   count(rule: string, field: string, values = 1): void {
     const key = `${rule}\0${field}`
@@ -18,12 +20,19 @@ export class Findings {
   }
 
   hide(text: string): void {
+    if (text !== '' && this.words.size < MAX_NEEDLES) this.words.add(text)
     if (text.length >= MIN_NEEDLE && this.needles.size < MAX_NEEDLES) this.needles.add(text)
   }
 
   /** Takes over the counts of another object; its needles are its own. */
   add(other: Findings): void {
     for (const { rule, field, values } of other.all()) this.count(rule, field, values)
+  }
+
+  /** The same with its needles: another object of the same document, of which this one holds copies. */
+  take(other: Findings): void {
+    this.add(other)
+    for (const word of other.words) this.hide(word)
   }
 
   all(): readonly CoveredField[] {

@@ -9,6 +9,9 @@ import { coverAnnotations, coverManagedFields } from './object-copies.ts'
 import { coverPath } from './object-path.ts'
 import { coverStrings } from './object-strings.ts'
 import { Findings } from './findings.ts'
+import { coverRelease, isFields } from './helm-release.ts'
+import type { ReleaseCovers } from './helm-release.ts'
+import { releaseIn, restoredRelease } from './helm-object.ts'
 
 export interface ObjectMaskParts {
   readonly holding: readonly MaskRule[]
@@ -31,17 +34,35 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
   return {
     mayCover(json, resource) {
       if (rulesOf(resource).length > 0) return true
+      // What a release of helm holds cannot be seen from outside.
+      if (resource === 'configmaps' && (secretRules.length > 0 || text !== null) && json.includes('"release"')) return true
       // A Secret may stand in anything; an escape may hide its name.
       if (secretRules.length > 0 && (json.includes('Secret') || json.includes('\\u'))) return true
       return text?.mayFind(json, 0, json.length) ?? false
     },
     apply(json, resource) {
-      const document = readJson(new TextDecoder('utf-8', { fatal: true }).decode(json))
+      const document = readJson(textIn(json))
       const findings = new Findings()
       coverDocument(document.value, resource, findings)
       return { json: Buffer.from(document.write(document.value)), covered: findings.all() }
     },
     paths: resource => rulesOf(resource).map(rule => rule.path),
+    restoreRelease(written, live, resource) {
+      const [document, stored] = [readJson(textIn(written)), readJson(textIn(live))]
+      if (!isFields(document.value) || !isFields(stored.value)) return null
+      const [ours, theirs, shown] = [document.value, stored.value, readJson(textIn(live)).value].map(value => releaseIn(value, resource))
+      if (ours === undefined || ours === null || theirs === undefined || theirs === null || shown === undefined || shown === null)
+        return null
+      if (!coverRelease(shown.release.value, releaseCovers(resource), new Findings())) return null
+      const restored = restoredRelease(ours.release.value, theirs.release.value, shown.release.value)
+      if (restored === null || !isFields(document.value['data'])) return null
+      document.value['data']['release'] = ours.encode(ours.release.write(restored))
+      return Buffer.from(document.write(document.value))
+    },
+    hasMarkedRelease(json, resource) {
+      const held = releaseIn(readJson(textIn(json)).value, resource)
+      return held !== null && this.hasMarker(Buffer.from(JSON.stringify(held.release.value)))
+    },
     hasMarker(bytes) {
       if (marks.some(mark => bytes.includes(mark))) return true
       if (!bytes.includes('\\')) return false
@@ -64,9 +85,30 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
   }
 
   function coverObject(value: Fields, resource: string, findings: Findings): void {
+    const release = coveredRelease(value, resource, findings)
     for (const rule of rulesOf(resource)) coverPath(value, rule, findings)
+    if (release !== null && isFields(value['data'])) value['data']['release'] = release
     coverNested(value, resource, 0, findings)
     if (findings.needles.size > 0 || text !== null) coverStrings(value, text, findings, resource)
+  }
+
+  /** A release of helm, covered inside, as the object is to hold it; null when the object holds none, or one that cannot be read. */
+  function coveredRelease(value: Fields, resource: string, findings: Findings): string | null {
+    const held = releaseIn(value, resource)
+    if (held === null) return null
+    const own = new Findings()
+    if (!coverRelease(held.release.value, releaseCovers(resource), own)) return null
+    findings.take(own)
+    return held.encode(held.release.write(held.release.value))
+  }
+
+  function releaseCovers(resource: string): ReleaseCovers {
+    return {
+      object: (value, ofKind, findings) => {
+        if (isFields(value)) coverObject(value, ofKind, findings)
+      },
+      strings: (fields, findings) => coverStrings(fields, text, findings, resource),
+    }
   }
 
   /** Secrets inside of other objects, and copies in annotations at any depth (a pod template has annotations too). */
@@ -99,8 +141,8 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
 
 const MAX_DEPTH = 200
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function textIn(json: Buffer): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(json)
 }
 
 function unescaped(bytes: Buffer): string {

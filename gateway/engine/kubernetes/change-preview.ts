@@ -158,7 +158,8 @@ function withoutBookkeeping(value: unknown): unknown {
   return { ...value, metadata: Object.fromEntries(kept) }
 }
 
-async function wholeBody(answer: IncomingMessage): Promise<Buffer> {
+/** @throws {SallyportError} TARGET_UNREACHABLE when it is larger than an object is. */
+export async function wholeBody(answer: IncomingMessage): Promise<Buffer> {
   const parts: Buffer[] = []
   let length = 0
   for await (const part of answer) {

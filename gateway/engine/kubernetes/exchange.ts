@@ -5,9 +5,11 @@ import type { KubernetesReading } from '../../command/kubernetes/kubernetes-comm
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Admission, Hold, Session } from '../../core/session.ts'
 import { relayAnswer } from './answer.ts'
-import { ChangePreview } from './change-preview.ts'
+import { ChangePreview, wholeBody } from './change-preview.ts'
 import { readBody } from './request-body.ts'
+import { releaseBody } from './release-write.ts'
 import { answeredHeaders, forwardedHeaders, readableAccept, wantsToImpersonate } from './request-headers.ts'
+import type { Headers } from './request-headers.ts'
 import { sendStatus } from './send-status.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
@@ -75,14 +77,16 @@ interface Progress {
   number: number | null
 }
 
-async function answerWish(visit: Visit, session: Session, { wish, request, response, body, signal, progress }: Asked): Promise<void> {
+async function answerWish(visit: Visit, session: Session, { wish, request, response, body: sent, signal, progress }: Asked): Promise<void> {
   const masks = masksOf(session)
-  const contentType = request.headers['content-type'] ?? ''
+  const written = { body: sent, contentType: request.headers['content-type'] ?? '' }
+  const { body, contentType } = await releaseBody(wish, written, masks, () => storedObject(visit, session, request.url ?? '', signal))
   refuseHarmfulWrite(wish.command, body, contentType, masks)
   const command = shownCommand(wish.command, body, contentType, masks)
   const isProxied = wish.info.kind === 'resource' && wish.info.subresource === 'proxy'
-  const headers = { ...forwardedHeaders(request.headers, isProxied), accept: readableAccept(request.headers.accept) }
+  const headers: Headers = { ...forwardedHeaders(request.headers, isProxied), accept: readableAccept(request.headers.accept) }
   const forward: TargetRequest = { method: request.method ?? '', target: request.url ?? '', headers, body }
+  if (body !== null) headers['content-type'] = contentType
   const preview = new ChangePreview(visit.target, session, wish, forward)
   const hold: { current: Hold | null } = { current: null }
   const admitted = session.admit([command], {
@@ -109,6 +113,14 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
     throw error
   }
   await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warnings: warningsOf(hold.current, request) })
+}
+
+/** The object that a request is about, as it is stored; null when it cannot be had. */
+async function storedObject(visit: Visit, session: Session, target: string, signal: AbortSignal): Promise<Buffer | null> {
+  const question = { method: 'GET', target: target.split('?')[0] ?? '', headers: { accept: 'application/json' }, body: null }
+  const answer = await visit.target.ask(await session.borrow(signal), question, signal)
+  const object = await wholeBody(answer)
+  return answer.statusCode === 200 ? object : null
 }
 
 /** Kinds and schemas: what every client asks first. The gateway asks for it on its own account; nothing in it is anybody's data. */

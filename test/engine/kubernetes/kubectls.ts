@@ -11,8 +11,8 @@ export interface Kubectl {
   readonly version: string
 }
 
-/** The oldest and the newest that are here; at least one, else it throws. */
-export function kubectls(): readonly Kubectl[] {
+/** The oldest (not below `1.minor`) and the newest that are here; at least one, else it throws. */
+export function kubectls(minor = 0): readonly Kubectl[] {
   const inPath = (process.env['PATH'] ?? '').split(':').map(folder => path.join(folder, 'kubectl'))
   const first = inPath.find(file => existsSync(file))
   const siblings =
@@ -23,7 +23,7 @@ export function kubectls(): readonly Kubectl[] {
   )
   const found = [...(first === undefined ? [] : [first]), ...siblings, ...cached]
     .map(file => ({ path: file, version: versionOf(file) }))
-    .filter((one): one is Kubectl => one.version !== null)
+    .filter((one): one is Kubectl => one.version !== null && Number(one.version.split('.')[1]) >= minor)
     .toSorted((one, other) => Number(one.version.split('.')[1]) - Number(other.version.split('.')[1]))
   const [oldest] = found
   const newest = found.at(-1)

@@ -1,0 +1,137 @@
+// A release of helm, as it keeps it in a Secret or ConfigMap: JSON, gzip, base64. It holds everything that was installed a second time, Secrets
+// too, and the values they were made of. Covered inside, it stays a release that helm can read.
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { parse, stringify } from 'yaml'
+import { REDACTED } from './blank-value.ts'
+import { readJson } from './exact-json.ts'
+import { Findings } from './findings.ts'
+
+type Fields = Record<string, unknown>
+
+/** helm's own objects are bounded by what the API stores. */
+const MAX_RELEASE_BYTES = 32 * 1_024 * 1_024
+/** Shorter parts of a hidden value stand in too many places by chance. */
+const MIN_PART = 4
+
+export interface Release {
+  readonly value: Fields
+  /** Packed as helm packs it. */
+  readonly write: (value: Fields) => string
+}
+
+export interface ReleaseCovers {
+  /** Covers one object about a resource in place. */
+  readonly object: (value: unknown, resource: string, findings: Findings) => void
+  /** Covers patterns, and what was hidden elsewhere, in the strings of a value in place. */
+  readonly strings: (value: Fields, findings: Findings) => void
+}
+
+/** @param text as helm wrote it, without the API's own base64. @returns null when it is none. */
+export function readRelease(text: string): Release | null {
+  try {
+    const bytes = Buffer.from(text, 'base64')
+    const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b
+    const plain = isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_RELEASE_BYTES }) : bytes
+    const document = readJson(new TextDecoder('utf-8', { fatal: true }).decode(plain))
+    if (!isFields(document.value) || typeof document.value['manifest'] !== 'string') return null
+    return {
+      value: document.value,
+      write(value) {
+        const json = Buffer.from(document.write(value))
+        return (isPacked ? gzipSync(json) : json).toString('base64')
+      },
+    }
+  } catch {
+    return null
+  }
+}
+
+/** Covers a release in place. @returns false when it cannot be read to its end: then none of it may be shown. */
+export function coverRelease(release: Fields, covers: ReleaseCovers, findings: Findings): boolean {
+  try {
+    coverManifest(release, covers, findings)
+    for (const hook of listOf(release['hooks'])) if (isFields(hook)) coverManifest(hook, covers, findings)
+  } catch {
+    return false
+  }
+  const hidden = new Hidden(findings)
+  const chart = isFields(release['chart']) ? release['chart'] : {}
+  for (const values of [release['config'], chart['values']]) hidden.coverValues(values)
+  for (const file of [...listOf(chart['templates']), ...listOf(chart['files'])]) if (isFields(file)) hidden.coverFile(file)
+  covers.strings(release, findings)
+  return true
+}
+
+/** Documents of YAML, one object each. One in which nothing is covered stays as it is written. */
+function coverManifest(holder: Fields, covers: ReleaseCovers, findings: Findings): void {
+  const { manifest } = holder
+  if (typeof manifest !== 'string') return
+  holder['manifest'] = manifest
+    .split(/^(?=---\s*$)/m)
+    .map(part => {
+      const [mark = '', text] = /^---\s*\n?/.test(part) ? [/^---\s*\n?/.exec(part)?.[0], part.replace(/^---\s*\n?/, '')] : ['', part]
+      const object: unknown = parse(text, { maxAliasCount: 100 })
+      if (!isFields(object)) return part
+      const own = new Findings()
+      covers.object(object, resourceOf(object), own)
+      findings.take(own)
+      return own.all().length === 0 ? part : `${mark}${stringify(object, { lineWidth: 0 })}`
+    })
+    .join('')
+}
+
+/** What was hidden in the objects of a release, looked for in what they were made of. */
+class Hidden {
+  readonly #findings: Findings
+
+  constructor(findings: Findings) {
+    this.#findings = findings
+  }
+
+  /** Values are parts of what they become: `hunter2` of `postgres://app:hunter2@db`. */
+  coverValues(at: unknown): void {
+    if (typeof at !== 'object' || at === null) return
+    for (const [key, item] of Object.entries(at)) {
+      if (typeof item === 'object') this.coverValues(item)
+      else if ((typeof item === 'string' || typeof item === 'number') && this.#isHidden(String(item))) {
+        Object.defineProperty(at, key, { value: REDACTED, enumerable: true, writable: true, configurable: true })
+        this.#findings.count('secrets', 'release:values')
+      }
+    }
+  }
+
+  /** A template, or any other file of the chart, in base64. */
+  coverFile(file: Fields): void {
+    const encoded = file['data']
+    if (typeof encoded !== 'string') return
+    const plain = Buffer.from(encoded, 'base64').toString('latin1')
+    let shown = plain
+    for (const word of this.#findings.words) {
+      const needle = Buffer.from(word).toString('latin1')
+      if (needle.length >= MIN_PART) shown = shown.replaceAll(needle, REDACTED)
+    }
+    if (shown !== plain) file['data'] = Buffer.from(shown, 'latin1').toString('base64')
+  }
+
+  #isHidden(text: string): boolean {
+    const { words } = this.#findings
+    if (words.has(text)) return true
+    return text.length >= MIN_PART && [...words].some(word => word.includes(text) || (word.length >= MIN_PART && text.includes(word)))
+  }
+}
+
+/** As the API names resources of well-known kinds; rules for others name them so too. */
+function resourceOf(object: Fields): string {
+  const kind = typeof object['kind'] === 'string' ? object['kind'].toLowerCase() : ''
+  const plural = /(?:s|x|ch|sh)$/.test(kind) ? `${kind}es` : /[^aeiou]y$/.test(kind) ? `${kind.slice(0, -1)}ies` : `${kind}s`
+  const [group = '', version] = (typeof object['apiVersion'] === 'string' ? object['apiVersion'] : '').split('/')
+  return version === undefined ? plural : `${plural}.${group}`
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
