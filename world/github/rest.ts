@@ -45,6 +45,7 @@ const operations: readonly (readonly [string, (call: Call) => Outcome])[] = [
   ['GET /repos/{owner}/{repo}/collaborators/{username}/permission', readPermission],
   ['GET /repos/{owner}/{repo}/contents/{path}', readContents],
   ['GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls', pullsOfCommit],
+  ['POST /repos/{owner}/{repo}/attestations', createAttestation],
   ['GET /orgs/{org}/teams/{team_slug}', readTeam],
   ['GET /orgs/{org}/teams/{team_slug}/memberships/{username}', readMembership],
 ]
@@ -187,6 +188,19 @@ function pullsOfCommit(call: Call): Outcome {
     const sha = call.params[2] ?? ''
     const pulls = [...repository.pulls.values()].filter(pull => pull.headSha === sha || pull.mergeSha === sha)
     return ok(pulls.map(pull => call.shapes.pull(pull, false)))
+  })
+}
+
+function createAttestation(call: Call): Outcome {
+  return withRepository(call, repository => {
+    const { token, world, body } = call
+    if (token === null) return unauthorised()
+    if (token.permissions.attestations !== 'write') return forbidden(token)
+    const bundle = typeof body === 'object' && body !== null && 'bundle' in body ? body.bundle : null
+    if (typeof bundle !== 'object' || bundle === null || !('dsseEnvelope' in bundle)) return unprocessable('bundle')
+    const id = world.nextId()
+    world.attestations.push({ id, repository: fullName(repository), bundle })
+    return { status: 201, body: { id } }
   })
 }
 

@@ -16,6 +16,7 @@ export interface AppPermissions {
   readonly pull_requests?: 'read' | 'write'
   readonly contents?: 'read' | 'write'
   readonly members?: 'read'
+  readonly attestations?: 'write'
 }
 
 export interface Token {
@@ -100,6 +101,7 @@ export class World {
   readonly tokens = new Map<string, Token>()
   readonly repositories = new Map<string, Repository>()
   readonly teams = new Map<string, Team>()
+  readonly attestations: { readonly id: number; readonly repository: string; readonly bundle: object }[] = []
   readonly faults: Faults = { outage: 'none', secondaryLimits: 0, retryAfter: 1, skewMs: 0, hasGraphql: true }
   #nextId = 1_000
 

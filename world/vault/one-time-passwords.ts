@@ -20,8 +20,8 @@ export class OneTimePasswords {
 
   /** @throws {VaultError} 400 for a login that the role does not allow. */
   issue(name: string, role: OtpRole, body: Readonly<Record<string, unknown>>): { readonly key: string; readonly data: object } {
-    const ip = String(body['ip'] ?? '')
-    if (ip === '') throw new VaultError(400, ['Missing ip'])
+    const { ip } = body
+    if (typeof ip !== 'string') throw new VaultError(400, ['Missing ip'])
     const username = typeof body['username'] === 'string' ? body['username'] : role.defaultUser
     if (username !== role.defaultUser && !role.allowedUsers.includes(username))
       throw new VaultError(400, ['Username is not present is allowed users list'])

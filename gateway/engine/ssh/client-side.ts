@@ -26,6 +26,8 @@ const MAX_CHANNELS = 64
 const MAX_ENVIRONMENT = 64
 /** What still runs when a client leaves has this long to end and to be recorded. */
 const ENDING_MS = 2_000
+const DISCONNECTED = 'client disconnected'
+const LEFT = 'the client left'
 /** A client may not choose what a shell or a loader runs before the command that was judged. */
 const REFUSED_VARIABLES =
   /^(?:PATH|IFS|ENV|BASH_ENV|BASH_FUNC.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|GIT_.*SSH.*|GIT_EXEC_PATH|PYTHON.*|PERL.*|RUBY.*|NODE_OPTIONS)$/
@@ -85,14 +87,13 @@ export class ClientSide {
     this.#borrowed = new Borrowed(desk)
     this.#forwards = new ForwardDoor(desk, { take: run => this.#takeChannel(run) })
     client.on('session', (accept, reject) => this.#openSession(accept, reject))
-    client.on('end', () => void this.close('client disconnected'))
-    client.on('close', () => void this.close('client disconnected'))
+    client.on('end', () => void this.close(DISCONNECTED))
+    client.on('close', () => void this.close(DISCONNECTED))
   }
 
-  /** Ends the client's connection. */
+  /** Ends the client's connection, once what ran has told it why. */
   end(reason: string): void {
-    void this.close(reason)
-    this.#parts.client.end()
+    void this.close(reason).finally(() => this.#parts.client.end())
   }
 
   /** Gives everything back, and resolves when what ran has been recorded; idempotent. */
@@ -104,7 +105,7 @@ export class ClientSide {
   }
 
   async #leave(reason: string): Promise<void> {
-    this.#gone.abort(new SallyportError('COMMAND_CANCELLED', 'the client went away'))
+    this.#gone.abort(new SallyportError('COMMAND_CANCELLED', reason === DISCONNECTED ? LEFT : reason))
     const ended = Promise.allSettled(this.#runs)
     // Channels end with the connection. A target that does not answer is not waited for.
     const target = await this.#target.catch(() => null)
@@ -157,7 +158,7 @@ export class ClientSide {
     this.#channels += 1
     asked.once('close', () => {
       this.#channels -= 1
-      left.abort()
+      left.abort(new SallyportError('COMMAND_CANCELLED', LEFT))
     })
     asked.on('env', (yes, no, { key, val }) => {
       if (REFUSED_VARIABLES.test(key) || environment.size >= MAX_ENVIRONMENT || /[^\x20-\x7e]/.test(key)) {

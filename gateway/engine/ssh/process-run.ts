@@ -120,8 +120,8 @@ export class ProcessRun {
     }
     const [hasAgent, display] = await Promise.all([setting.agent, setting.display])
     if (signal.aborted) {
-      session.append({ kind: 'result', command: number, tag: 'the client left before it ran', rows: 0, durationMs: 0 })
-      throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
+      session.append({ kind: 'result', command: number, tag: `not run: ${endedBy(signal)}`, rows: 0, durationMs: 0 })
+      throw new Refusal('COMMAND_CANCELLED', null, `sallyport: cancelled: ${endedBy(signal)}`)
     }
     if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a command without a permit')
     try {
@@ -241,7 +241,7 @@ export class ProcessRun {
   }
 
   #record(command: number, capture: StreamCapture, masks: readonly TextStream[], exit: Exit | null, durationMs: number): void {
-    const { session } = this.#parts
+    const { session, signal } = this.#parts
     const { stdin, stdout, stderr } = capture.bytes
     const rows = capture.event(command)
     if (rows !== null) session.append(rows)
@@ -250,8 +250,8 @@ export class ProcessRun {
     for (const [rule, values] of found) session.append({ kind: 'mask', command, rule, column: '', values })
     const words =
       exit === null
-        ? this.#parts.signal.aborted
-          ? 'the client left before the end'
+        ? signal.aborted
+          ? `${endedBy(signal)} before the end`
           : 'no exit status'
         : exit.kind === 'status'
           ? `exit ${exit.status}`
@@ -267,3 +267,8 @@ export class ProcessRun {
 }
 
 const refusedWords = { terminal: 'a terminal', agent: 'agent forwarding', display: 'X11 forwarding' }
+
+/** Who ended it, in words for the recording. */
+function endedBy(signal: AbortSignal): string {
+  return signal.reason instanceof Error ? signal.reason.message : 'the session ended'
+}

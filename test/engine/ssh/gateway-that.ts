@@ -18,6 +18,7 @@ import { maskerFor } from '../../../gateway/mask/masker-for.ts'
 import { compilePolicy } from '../../../gateway/policy/compile-policy.ts'
 import { parsePolicy } from '../../../gateway/policy/parse-policy.ts'
 import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
+import type { LeaseDesk } from '../../../gateway/session/lease-desk.ts'
 import { newTicket } from '../../../gateway/session/ticket.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
 import { People } from '../../session/people.ts'
@@ -32,6 +33,8 @@ export interface SshGatewaySettings {
   readonly hostKeys?: readonly string[]
   readonly lease?: (keys: SshRunKeys) => Lease
   readonly port?: number
+  /** In place of one lease for all. */
+  readonly leases?: (keys: SshRunKeys) => LeaseDesk
   /** Reference to the credential, where it matters. */
   readonly credential?: string
 }
@@ -44,6 +47,7 @@ export interface SshRan {
 
 export interface SshGateway {
   readonly port: number
+  readonly connection: Connection
   readonly ticket: string
   readonly recorder: MemoryRecorder
   readonly people: People
@@ -73,6 +77,7 @@ export async function sshGatewayThat(settings: SshGatewaySettings): Promise<SshG
   const text = `version: 1
 issuers: { github: { url: "https://token.actions.githubusercontent.com", audience: sallyport } }
 groups: { release: { issuer: github, when: 'true' } }
+sources: { vault: { kind: vault, address: https://vault.internal:8200, auth: { method: jwt, mount: jwt, role: ci, audience: vault } } }
 connections:
   web: { protocol: ssh, address: "127.0.0.1:${settings.port ?? sshd.port}", user: ${sshd.user}, host-keys: ${JSON.stringify(settings.hostKeys ?? [sshd.fingerprint])}, credential: "${settings.credential ?? 'env://WEB_KEY'}", groups: [release] }
 approvers: { ops: { users: [dana], count: 1, timeout: 10m } }
@@ -95,7 +100,7 @@ ${(settings.rules ?? ['{ name: everything, then: allow }']).map(rule => `  - ${r
     masker: maskerFor(file.masks, Buffer.alloc(32))(identity, connection),
     recorder,
     approvals: people,
-    leases: { borrow: async () => lease },
+    leases: settings.leases?.(keys) ?? { borrow: async () => lease },
     clock: systemClock,
     keptRows: 100,
   })
@@ -118,6 +123,7 @@ ${(settings.rules ?? ['{ name: everything, then: allow }']).map(rule => `  - ${r
   const config = ['-F', path.join(dir, 'ssh_config')]
   const gateway: SshGateway = {
     port,
+    connection,
     ticket,
     recorder,
     people,
