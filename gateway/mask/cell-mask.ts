@@ -3,7 +3,7 @@ import type { CellMask } from '../core/masker.ts'
 import type { MaskKind } from '../core/mask-rule.ts'
 import { redactedValue, zeroValue } from './blank-value.ts'
 import { numberTail, hashedNumber } from './number-cover.ts'
-import { keepLastBytes, keyedHash, textCover } from './text-cover.ts'
+import { KeyedHash, hashWriter, keepLastWriter, textCover } from './text-cover.ts'
 import { typeShape } from './type-shape.ts'
 import type { TypeShape } from './type-shape.ts'
 
@@ -12,7 +12,9 @@ type Format = 0 | 1
 /** @param rule name of the `masks:` entry. @param runKey key of this run, for `hash`. */
 export function cellMask(rule: string, kind: MaskKind, runKey: Buffer): CellMask {
   const constants = new Map<number, Buffer | null | undefined>()
-  const vary = varyingCell(kind, runKey)
+  const hash = new KeyedHash(runKey)
+  const vary = varyingCell(kind, runKey, hash)
+  const textWriter = kind.kind === 'hash' ? hashWriter(hash) : kind.kind === 'keep-last' ? keepLastWriter(kind.count) : null
   const constant = (typeOid: number, format: Format): Buffer | null | undefined => {
     const key = typeOid * 2 + format
     if (!constants.has(key)) constants.set(key, constantCell(kind, typeShape(typeOid), format))
@@ -25,6 +27,7 @@ export function cellMask(rule: string, kind: MaskKind, runKey: Buffer): CellMask
       const fixed = constant(typeOid, format)
       return fixed === undefined ? vary(cell, typeShape(typeOid), format) : fixed
     },
+    writer: typeOid => (typeShape(typeOid) === 'text' ? textWriter : null),
   }
 }
 
@@ -54,18 +57,16 @@ function isHashable(shape: TypeShape, format: Format): boolean {
   return shape === 'text' || shape === 'json' || shape === 'jsonb' || shape === 'bytea' || shape === 'uuid' || isNumber(shape, format)
 }
 
-function varyingCell(kind: MaskKind, runKey: Buffer): (cell: Buffer, shape: TypeShape, format: Format) => Buffer | null {
+function varyingCell(kind: MaskKind, runKey: Buffer, hashes: KeyedHash): (cell: Buffer, shape: TypeShape, format: Format) => Buffer | null {
   const cover = textCover(kind, runKey)
-  const hashed = keyedHash(runKey)
   return (cell, shape, format) => {
     if (shape === 'text') {
-      if (kind.kind === 'hash') return Buffer.from(hashed(cell), 'latin1')
-      const kept = kind.kind === 'keep-last' ? keepLastBytes(cell, kind.count) : null
-      return kept ?? Buffer.from(cover(cell.toString('utf8')))
+      if (kind.kind === 'hash') return Buffer.from(hashes.hex(cell), 'latin1')
+      return Buffer.from(cover(cell.toString('utf8')))
     }
     if (kind.kind === 'keep-last') return numberTail(cell, shape, format, kind.count)
     if (kind.kind !== 'hash') return redactedValue(shape, format)
-    const hex = hashed(cell)
+    const hex = hashes.hex(cell)
     const hash = Buffer.from(hex, 'hex')
     if (shape === 'json' || shape === 'jsonb') return Buffer.from(`${shape === 'jsonb' && format === 1 ? '\u0001' : ''}"${hex}"`)
     if (shape === 'bytea') return format === 0 ? Buffer.from(`\\x${hex}`) : hash

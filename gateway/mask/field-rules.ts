@@ -2,7 +2,7 @@
 // written back with it can be recognised: a Secret must not be overwritten with stars.
 import type { MaskKind, MaskRule } from '../core/mask-rule.ts'
 import { REDACTED } from './blank-value.ts'
-import { keyedHash } from './text-cover.ts'
+import { KeyedHash } from './text-cover.ts'
 
 export interface FieldRule {
   readonly rule: string
@@ -47,8 +47,8 @@ function fieldCover(kind: MaskKind, runKey: Buffer): (value: string) => string {
     case 'keep-domain':
       return value => (/^[^@\s]+@[A-Za-z0-9.-]{1,253}$/.test(value) ? `${REDACTED}@${value.slice(value.lastIndexOf('@') + 1)}` : REDACTED)
     case 'hash': {
-      const hashed = keyedHash(runKey)
-      return value => `${REDACTED}${hashed(Buffer.from(value))}`
+      const hash = new KeyedHash(runKey)
+      return value => `${REDACTED}${hash.hex(Buffer.from(value))}`
     }
   }
 }

@@ -1,14 +1,13 @@
 // Covers a piece of text by kind: for cells of text types and for what patterns find. The cover's length says nothing of the text's.
-import { hash } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import type { CellWriter } from '../core/masker.ts'
 import type { MaskKind } from '../core/mask-rule.ts'
 import { REDACTED } from './blank-value.ts'
+import { MAX_SHORT_BYTES, ShortHash } from './short-hash.ts'
 
 const STARS = '********'
 const STAR = 0x2a
 const HASH_BYTES = 16
-/** Of SHA-256. */
-const DIGEST_BYTES = 32
-const BLOCK_BYTES = 64
 
 /** Covers one text. */
 export type TextCover = (text: string) => string
@@ -28,52 +27,59 @@ export function textCover(kind: MaskKind, runKey: Buffer): TextCover {
     case 'keep-domain':
       return keepDomain
     case 'hash': {
-      const hashed = keyedHash(runKey)
-      return text => hashed(Buffer.from(text))
+      const hash = new KeyedHash(runKey)
+      return text => hash.hex(Buffer.from(text))
     }
   }
 }
 
 /** 16 bytes that depend on the value and the run's key only, as hex. */
-export type KeyedHash = (value: Buffer) => string
+export class KeyedHash {
+  readonly #short: ShortHash
+  readonly #longKey: Buffer
+  readonly #out = Buffer.alloc(2 * HASH_BYTES)
 
-/** Longer values get a block of their own. */
-const KEPT_VALUE_BYTES = 4_096
-
-/**
- * HMAC-SHA-256 (RFC 2104) by two one-shot hashes into blocks that are kept: no object for a value. Hex, because node makes a Buffer for a
- * digest four times as slowly as a string.
- */
-export function keyedHash(runKey: Buffer): KeyedHash {
-  const key = Buffer.alloc(BLOCK_BYTES)
-  ;(runKey.length > BLOCK_BYTES ? hash('sha256', runKey, 'buffer') : runKey).copy(key)
-  const inner = Buffer.alloc(BLOCK_BYTES + KEPT_VALUE_BYTES)
-  const outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES)
-  for (let at = 0; at < BLOCK_BYTES; at++) {
-    inner[at] = (key[at] ?? 0) ^ 0x36
-    outer[at] = (key[at] ?? 0) ^ 0x5c
+  constructor(runKey: Buffer) {
+    this.#short = new ShortHash(createHmac('sha256', runKey).update('short values').digest())
+    this.#longKey = createHmac('sha256', runKey).update('long values').digest()
   }
-  return value => {
-    const isKept = value.length <= KEPT_VALUE_BYTES
-    if (isKept) value.copy(inner, BLOCK_BYTES)
-    const block = isKept ? inner.subarray(0, BLOCK_BYTES + value.length) : Buffer.concat([inner.subarray(0, BLOCK_BYTES), value])
-    outer.write(hash('sha256', block, 'hex'), BLOCK_BYTES, 'hex')
-    return hash('sha256', outer, 'hex').slice(0, 2 * HASH_BYTES)
+
+  hex(value: Buffer): string {
+    this.write(value, 0, value.length, this.#out, 0)
+    return this.#out.toString('latin1')
+  }
+
+  /** Writes 32 hex digits. Short values by BLAKE2s, others by HMAC-SHA-256: which of them says no more than the hash itself. */
+  write(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
+    if (end - start <= MAX_SHORT_BYTES) this.#short.write(bytes, start, end, out, at)
+    else {
+      const digest = createHmac('sha256', this.#longKey).update(bytes.subarray(start, end)).digest('hex')
+      out.write(digest.slice(0, 2 * HASH_BYTES), at, 'latin1')
+    }
+    return 2 * HASH_BYTES
   }
 }
 
-/**
- * The same cover for a cell whose end is ASCII, without reading the rest; null when it must be read as text.
- * @param count letters that are kept.
- */
-export function keepLastBytes(cell: Buffer, count: number): Buffer | null {
-  const from = cell.length - 2 * count
-  if (from < 0) return null
-  for (let at = from; at < cell.length; at++) if ((cell[at] ?? 0x80) >= 0x80) return null
-  const cover = Buffer.allocUnsafe(STARS.length + count)
-  cover.fill(STAR, 0, STARS.length)
-  for (let at = 0; at < count; at++) cover[STARS.length + at] = cell[cell.length - count + at] ?? STAR
-  return cover
+/** Hash of text cells, where they stand. */
+export function hashWriter(hash: KeyedHash): CellWriter {
+  return { isPlain: true, maxBytes: 2 * HASH_BYTES, write: (bytes, start, end, out, at) => hash.write(bytes, start, end, out, at) }
+}
+
+/** The end of text cells, without reading the rest, where it is ASCII. @param count letters that are kept. */
+export function keepLastWriter(count: number): CellWriter {
+  return {
+    isPlain: false,
+    maxBytes: STARS.length + count,
+    write(bytes, start, end, out, at) {
+      const from = end - count
+      if (end - start < 2 * count) return -1
+      // Letters of several bytes would be counted as several.
+      for (let place = end - 2 * count; place < end; place++) if ((bytes[place] ?? 0x80) >= 0x80) return -1
+      for (let place = 0; place < STARS.length; place++) out[at + place] = STAR
+      for (let place = 0; place < count; place++) out[at + STARS.length + place] = bytes[from + place] ?? STAR
+      return STARS.length + count
+    },
+  }
 }
 
 /** A text shorter than twice what is kept would be given away by its end: then stars stand for the end too. */

@@ -32,9 +32,9 @@ export interface MaskClosure extends TaintSource {
   /** For the names in errors: whether they are what they say. */
   isRelation(schema: string | undefined, relation: string): boolean
   isColumn(schema: string | undefined, relation: string, column: string): boolean
-  isType(name: string): boolean
-  isConstraint(name: string): boolean
-  isSchema(name: string): boolean
+  readonly isType: (name: string) => boolean
+  readonly isConstraint: (name: string) => boolean
+  readonly isSchema: (name: string) => boolean
   isMasked(schema: string | undefined, relation: string): boolean
 }
 

@@ -1,18 +1,21 @@
 // Rewrites CopyData of COPY TO STDOUT: fields of masked columns in text and csv, and what patterns find in any field.
 // The server sends whole lines; a line that ends inside a message is withheld.
 import type { ColumnPlan, CopyPlan } from '../../command/sql/mask-plan.ts'
-import type { CellMask, Masker, TextMask } from '../../core/masker.ts'
+import type { CellMask, CellWriter, Masker, TextMask } from '../../core/masker.ts'
 import { ByteSink } from './byte-sink.ts'
 import { csvFields, textFields } from './copy-field.ts'
 import type { CopySyntax, FieldReader } from './copy-field.ts'
 
 const HEADER = 5
 const NEWLINE = 0x0a
+const BACKSLASH = 0x5c
 
 /** What is done with the fields of one column. Decided once. */
 interface Treatment {
   readonly plan: ColumnPlan | null
   readonly mask: CellMask | null
+  /** Only one whose covers need no quotes or escapes, and that always answers. */
+  readonly writer: CellWriter | null
   readonly rule: string
   readonly column: string
   /** The field that stands for every value, as it is written; null = it depends on the value. */
@@ -111,10 +114,14 @@ export class CopyMask {
     const treatment = this.#treatments[index] ?? this.#treat(index)
     if (treatment.plan?.kind === 'pass') return this.#coverField(message, from, start, end, treatment.column, out)
     if (this.#isNull(message, start, end)) return false
-    const { constant, mask, plan } = treatment
+    const { constant, mask, plan, writer } = treatment
     treatment.values += 1
     out.copy(message, from, start)
-    if (constant === null && mask !== null && plan?.kind === 'mask') {
+    if (writer !== null && this.#isBare(message, start, end)) {
+      // A field without quotes and escapes is the value itself, and what is written needs none either.
+      out.reserve(writer.maxBytes)
+      out.length += writer.write(message, start, end, out.bytes, out.length)
+    } else if (constant === null && mask !== null && plan?.kind === 'mask') {
       const cell = this.#fields.value(message, start, end, this.#syntax)
       this.#writeValue(cell === null ? null : mask.apply(cell, plan.typeOid, 0), out)
     } else if (constant !== null) out.copy(constant, 0, constant.length)
@@ -139,9 +146,11 @@ export class CopyMask {
     const rule = plan !== null && 'rule' in plan ? this.#masker.columns[plan.rule] : undefined
     const mask = plan?.kind === 'mask' ? (rule?.mask ?? null) : null
     const same = mask === null || plan?.kind !== 'mask' ? null : mask.constant(plan.typeOid, 0)
+    const writer = mask === null || plan?.kind !== 'mask' ? null : mask.writer?.(plan.typeOid, 0)
     const treatment: Treatment = {
       plan,
       mask,
+      writer: writer?.isPlain === true ? writer : null,
       rule: rule?.rule ?? 'masks',
       column: `column ${index + 1}`,
       constant: same === undefined ? null : this.#written(same),
@@ -149,6 +158,12 @@ export class CopyMask {
     }
     this.#treatments[index] = treatment
     return treatment
+  }
+
+  #isBare(message: Buffer, start: number, end: number): boolean {
+    const special = this.#plan?.format === 'csv' ? this.#syntax.quote : BACKSLASH
+    for (let at = start; at < end; at++) if (message[at] === special) return false
+    return true
   }
 
   #written(value: Buffer | null): Buffer {

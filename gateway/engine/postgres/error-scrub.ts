@@ -10,9 +10,9 @@ import { plainState } from './sql-states.ts'
 export interface ErrorNames {
   isRelation(schema: string | undefined, relation: string): boolean
   isColumn(schema: string | undefined, relation: string, column: string): boolean
-  isType(name: string): boolean
-  isConstraint(name: string): boolean
-  isSchema(name: string): boolean
+  readonly isType: (name: string) => boolean
+  readonly isConstraint: (name: string) => boolean
+  readonly isSchema: (name: string) => boolean
   /** A relation with masked columns, in this schema or, without one, in any. */
   isMasked(schema: string | undefined, relation: string): boolean
 }

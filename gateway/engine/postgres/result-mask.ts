@@ -153,7 +153,8 @@ export class ResultMask {
     if (mask === undefined) return this.#blank(rule, label)
     const constant = mask.constant(column.typeOid, column.format)
     if (constant !== undefined) return { kind: 'constant', bytes: constant, rule: mask.rule, column: label }
-    return { kind: 'mask', mask, typeOid: column.typeOid, format: column.format, column: label }
+    const writer = mask.writer?.(column.typeOid, column.format) ?? null
+    return { kind: 'mask', mask, writer, typeOid: column.typeOid, format: column.format, column: label }
   }
 
   #blank(rule: number, label: string): CellTreatment {

@@ -1,6 +1,6 @@
 // Rewrites DataRow messages: cells of masked columns are replaced, everything between is copied as it came.
 // Layout: byte1 'D' | int32 length | int16 n | n * (int32 length or -1 | bytes).
-import type { CellMask, TextMask } from '../../core/masker.ts'
+import type { CellMask, CellWriter, TextMask } from '../../core/masker.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import type { ByteSink } from './byte-sink.ts'
 import { coverCell } from './text-cell.ts'
@@ -11,7 +11,14 @@ export type CellTreatment =
   | { readonly kind: 'pass' }
   /** The same bytes for every value; null = NULL. */
   | { readonly kind: 'constant'; readonly bytes: Buffer | null; readonly rule: string; readonly column: string }
-  | { readonly kind: 'mask'; readonly mask: CellMask; readonly typeOid: number; readonly format: 0 | 1; readonly column: string }
+  | {
+      readonly kind: 'mask'
+      readonly mask: CellMask
+      readonly writer: CellWriter | null
+      readonly typeOid: number
+      readonly format: 0 | 1
+      readonly column: string
+    }
   | { readonly kind: 'text'; readonly text: TextMask; readonly shape: CellShape; readonly column: string }
 
 const HEADER = 7
@@ -54,7 +61,8 @@ export class RowMask {
           replaced[index] = (replaced[index] ?? 0) + 1
         } else if (treatment.kind === 'mask') {
           out.copy(bytes, from, at)
-          writeCell(out, treatment.mask.apply(bytes.subarray(at + 4, next), treatment.typeOid, treatment.format))
+          if (treatment.writer === null || !writeInPlace(out, treatment.writer, bytes, at + 4, next))
+            writeCell(out, treatment.mask.apply(bytes.subarray(at + 4, next), treatment.typeOid, treatment.format))
           from = next
           replaced[index] = (replaced[index] ?? 0) + 1
         } else if (size > 0 && treatment.text.mayFind(bytes, at + 4, next)) {
@@ -82,6 +90,15 @@ export class RowMask {
       this.found.set(key, (this.found.get(key) ?? 0) + count)
     }
   }
+}
+
+function writeInPlace(out: ByteSink, writer: CellWriter, bytes: Buffer, start: number, end: number): boolean {
+  out.reserve(4 + writer.maxBytes)
+  const size = writer.write(bytes, start, end, out.bytes, out.length + 4)
+  if (size < 0) return false
+  out.setInt32(out.length, size)
+  out.length += 4 + size
+  return true
 }
 
 function writeCell(out: ByteSink, cell: Buffer | null): void {
