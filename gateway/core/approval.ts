@@ -20,6 +20,8 @@ export interface ApprovalRequest {
   /** The exact bytes that will run. */
   readonly bytes: Buffer
   readonly notes: readonly string[]
+  /** True when `commands` are requests of their own that are held at the same time: each runs, or does not, without the others. */
+  readonly isGroup?: boolean
   /** What the command would change, as a unified diff, where that is known. */
   readonly diff?: string | null
 }

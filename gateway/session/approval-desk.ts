@@ -10,6 +10,7 @@ import type { Run } from '../core/identity.ts'
 import { ApprovalRound } from './approval-round.ts'
 import { canonicalRequest, codeOf, digestOf } from './approval-code.ts'
 import { HeldRequest } from './held-request.ts'
+import { RequestGroups } from './request-group.ts'
 import { RequestPaint } from './request-paint.ts'
 
 /** What a person cannot read in full, nobody can approve. UTF-8 bytes of all commands of the message with their values. */
@@ -34,7 +35,14 @@ export interface OpenApprovalDesk extends ApprovalDesk {
 }
 
 export function openApprovalDesk(parts: ApprovalDeskParts): OpenApprovalDesk {
-  return parts.channel === null ? closedDesk() : new Desk(parts, parts.channel)
+  if (parts.channel === null) return closedDesk()
+  const desk = new Desk(parts, parts.channel)
+  const groups = new RequestGroups(desk, parts.clock)
+  return {
+    ask: (request, progress, signal) => groups.ask(request, progress, signal),
+    report: (code, outcome) => groups.report(code, outcome),
+    close: signal => desk.close(signal),
+  }
 }
 
 function closedDesk(): OpenApprovalDesk {

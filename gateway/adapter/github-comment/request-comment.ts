@@ -73,9 +73,12 @@ function commandsOf(request: ApprovalRequest): readonly string[] {
   const others = request.commands.filter(command => command !== request.flagged)
   const lines = [...commandOf(request.flagged, request.bytes)]
   if (others.length > 0) {
+    const count = `${others.length} more ${others.length === 1 ? 'command' : 'commands'}`
     lines.push(
       '',
-      `The same message holds ${others.length} more ${others.length === 1 ? 'command' : 'commands'}; they run together with it:`,
+      request.isGroup === true
+        ? `${count} ${others.length === 1 ? 'is' : 'are'} held at the same time, and one answer is for all of them:`
+        : `The same message holds ${count}; they run together with it:`,
     )
     for (const other of others) lines.push('', ...commandOf(other, request.bytes))
   }
@@ -167,7 +170,8 @@ function keyOf(context: CommentContext): readonly string[] {
 }
 
 function titleOf(request: ApprovalRequest): string {
-  return `\`${word(request.flagged.verb).toUpperCase()}\` on **${word(request.connection.name)}**`
+  const more = request.isGroup === true ? ` and ${request.commands.length - 1} more` : ''
+  return `\`${word(request.flagged.verb).toUpperCase()}\`${more} on **${word(request.connection.name)}**`
 }
 
 function mentions(group: ApproverGroup): string {
