@@ -3,8 +3,9 @@ import { buffer } from 'node:stream/consumers'
 import { systemClock } from '../gateway/core/clock.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { castHeader, castOutput } from '../gateway/record/cast.ts'
+import { decryptAge } from '../gateway/record/age/age-file.ts'
 import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
-import { EVENTS_FILE, KEYS_FILE } from '../gateway/record/layout.ts'
+import { AGE_SUFFIX, EVENTS_FILE, KEYS_FILE } from '../gateway/record/layout.ts'
 import { openKeys } from '../gateway/record/line-seal.ts'
 import type { LineOpener } from '../gateway/record/line-seal.ts'
 import { openRecording } from '../gateway/record/open-recording.ts'
@@ -62,7 +63,7 @@ export async function replay(file: string, options: ReplayOptions, io: Io): Prom
         // A page carries the whole recording: part of one would not verify.
         if (options.session !== undefined)
           throw new SallyportError('USAGE', 'a page shows the whole run: --session does not go with --format html')
-        io.stdout((await renderPage(source, null, null, open)).toString('utf8'))
+        io.stdout((await renderPage(source, null, null, { line: open, cast: castOpener(identities) })).toString('utf8'))
         break
     }
     if (unread.broken > 0) io.stderr(`sallyport: ${unread.broken} lines are not events and are left out\n`)
@@ -88,6 +89,14 @@ async function openerOf(source: RecordingSource, identities: readonly AgeIdentit
     why: 'the key to its lines is in keys.age, which only their age keys open',
     fix: 'pass --identity FILE with the key file of an auditor; `sallyport verify` needs none',
   })
+}
+
+/** A terminal's file, sealed or not. */
+function castOpener(identities: readonly AgeIdentity[] | null): (name: string, stored: Buffer) => Buffer | null {
+  return (name, stored) => {
+    if (!name.endsWith(AGE_SUFFIX)) return stored
+    return identities === null ? null : decryptAge(stored, identities)
+  }
 }
 
 /** A replay of something that was changed must not look like one of something that happened. */

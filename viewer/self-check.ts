@@ -14,8 +14,19 @@ export interface SaidByPage {
   readonly isClosed: boolean
 }
 
+/** Terminals that the page carries as they were recorded. */
+export interface CarriedTerminals {
+  readonly names: readonly string[]
+  readonly read: (name: string) => Promise<Uint8Array<ArrayBuffer>>
+}
+
 /** @param events raw bytes of `events.jsonl`. @param checkpoint text of the signed note. */
-export async function selfCheck(events: Uint8Array, checkpoint: string, said: SaidByPage): Promise<CheckResult> {
+export async function selfCheck(
+  events: Uint8Array,
+  checkpoint: string,
+  said: SaidByPage,
+  terminals: CarriedTerminals,
+): Promise<CheckResult> {
   const { lines, root, first, last } = readLog(events)
   const isSealed = textMember(first, 'sealed') !== ''
   const key = isSealed ? said.key : textMember(first, 'key')
@@ -26,8 +37,27 @@ export async function selfCheck(events: Uint8Array, checkpoint: string, said: Sa
   const isSigned = await isSignedBy(checkpoint, key)
   if (isSigned === null) return { verdict: 'unchecked', words: 'This browser cannot check the signature.', key }
   if (!isSigned) return { verdict: 'tampered', words: 'TAMPERED: the checkpoint is not signed by the key of the recording.', key }
+  const foreign = await foreignTerminal(events, terminals)
+  if (foreign !== null) return { verdict: 'tampered', words: `TAMPERED: ${foreign} is not the terminal that the log speaks of.`, key }
   if (!isClosed) return { verdict: 'incomplete', words: 'INCOMPLETE: the run was not closed.', key }
   return { verdict: 'intact', words: `Intact (self-check): ${lines} lines, signed by the key below.`, key }
+}
+
+/** The first terminal whose digest is not in the log. One that the run did not live to close has none. */
+async function foreignTerminal(events: Uint8Array, { names, read }: CarriedTerminals): Promise<string | null> {
+  if (names.length === 0) return null
+  const lines = new TextDecoder().decode(events).split('\n')
+  const ends = lines.filter(line => line.includes('"operation":"terminal"') && textMember(line, 'kind') === 'file')
+  const digests = new Map(ends.map(line => [textMember(line, 'path'), textMember(line, 'digest')]))
+  for (const name of names) {
+    const stated = digests.get(name)
+    if (stated !== undefined && stated !== `sha256:${hex(await crypto.subtle.digest('SHA-256', await read(name)))}`) return name
+  }
+  return null
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function readLog(bytes: Uint8Array): { lines: number; root: Uint8Array; first: string; last: string } {
@@ -79,7 +109,7 @@ async function isSignedBy(note: string, key: string): Promise<boolean | null> {
 }
 
 /** Unpacks gzip in base64. */
-export async function unpack(packed: string): Promise<Uint8Array> {
+export async function unpack(packed: string): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream('gzip'))
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }

@@ -1,5 +1,7 @@
 // How a replay page carries the recording it shows, so that the page alone can be verified: files as gzip in base64,
 // and, where the gateway wrote the page, a signed note over everything before it.
+import { buffer } from 'node:stream/consumers'
+import { createGzip } from 'node:zlib'
 
 const SIGNATURE_HEAD = '<script type="text/plain" id="page-signature">\n'
 const PART_TAIL = '</script>\n'
@@ -14,6 +16,20 @@ function partHead(name: string): string {
 /** @param packed the file as gzip in base64. */
 export function pagePart(name: string, packed: string): string {
   return `${partHead(name)}${packed}\n${PART_TAIL}`
+}
+
+/** A terminal for the player: as the recording's own file, or, where that one is sealed, as a part of this page alone. */
+export function castPart(name: string, isSealed: boolean, packedCast: string): string {
+  return isSealed ? `<script type="text/plain" id="cast:${name}">\n${packedCast}\n${PART_TAIL}` : pagePart(name, packedCast)
+}
+
+/** Gzip in base64. */
+export async function packed(bytes: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<string> {
+  const gzip = createGzip()
+  const whole = buffer(gzip)
+  for await (const chunk of bytes) gzip.write(chunk)
+  gzip.end()
+  return (await whole).toString('base64')
 }
 
 /** How a page starts that a gateway signed: without its signature at the end it is not whole. */

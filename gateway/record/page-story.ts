@@ -9,6 +9,8 @@ const MAX_PAGE_COMMANDS = 20_000
 const MAX_PAGE_CHARS = 24 * 1024 * 1024
 const MAX_TEXT_CHARS = 20_000
 const MAX_SESSIONS = 1000
+/** What stands in the place of masked values, whichever way they are masked. */
+const MASKED = /\[redacted\]|\*{8}|\*{3}@|•••/
 
 export interface PageEntry {
   readonly number: number
@@ -18,9 +20,16 @@ export interface PageEntry {
   readonly ms: number
   readonly text: string
   outcome: 'allow' | 'ask' | 'deny' | ''
+  /** What people said of an `ask`; empty = nothing yet. */
+  verdict: string
   rule: string
   /** HTML of what came after the command. */
   more: string
+  /** When people were asked, and when the last answer came; null = they were not, or there was none. */
+  askedMs: number | null
+  answeredMs: number | null
+  /** Terminals that it opened: names of their files. */
+  readonly terminals: string[]
 }
 
 export class PageStory {
@@ -58,7 +67,11 @@ export class PageStory {
       ms: event.ms,
       text: cut(textOf(event['text'])),
       outcome: '',
+      verdict: '',
       rule: '',
+      askedMs: null,
+      answeredMs: null,
+      terminals: [],
       more:
         (values.length === 0 ? '' : note(cut(values.join(', ')))) + (doubt === '' ? '' : note(`${textOf(event['certainty'])}: ${doubt}`)),
     }
@@ -78,6 +91,12 @@ export class PageStory {
       if (outcome === 'allow' || outcome === 'ask' || outcome === 'deny') entry.outcome = outcome
       entry.rule = textOf(event['rule'])
     }
+    if (event.kind === 'ask') entry.askedMs ??= event.ms
+    if (event.kind === 'answer' && event['outcome'] !== 'refused') {
+      entry.answeredMs = event.ms
+      entry.verdict = textOf(event['outcome'])
+    }
+    if (event.kind === 'file' && event['operation'] === 'terminal-open') entry.terminals.push(textOf(event['path']))
     if (this.#chars > MAX_PAGE_CHARS) return
     const more = afterwards(event)
     this.#chars += more.length
@@ -92,7 +111,7 @@ function afterwards(event: StoredEvent): string {
       return because === '' ? '' : note(because)
     }
     case 'ask':
-      return `<p class="note">Asked ${html(textOf(event['approvers']))} until ${html(textOf(event['until']))}: ${htmlLink(textOf(event['where']), textOf(event['code']))}</p>`
+      return `<p class="ask">Asked ${html(textOf(event['approvers']))} in ${htmlLink(textOf(event['where']), textOf(event['code']))}, until ${html(textOf(event['until']))}</p>`
     case 'answer':
       return answer(event)
     case 'rows':
@@ -100,6 +119,8 @@ function afterwards(event: StoredEvent): string {
     case 'mask':
       return note(`masked: ${textOf(event['column']) || 'text'} by rule ${textOf(event['rule'])}, ${numberOf(event['values'])} values`)
     case 'file':
+      if (event['operation'] === 'terminal-truncated') return note('The recording of this terminal ends here: it was too long')
+      if (/^terminal(?:-open)?$/.test(textOf(event['operation']))) return ''
       return note(`${textOf(event['operation'])} ${textOf(event['path'])}, ${numberOf(event['bytes'])} bytes`)
     case 'result':
       return note(`${textOf(event['tag'])} · ${numberOf(event['durationMs']).toFixed(1)} ms`)
@@ -115,8 +136,12 @@ function answer(event: StoredEvent): string {
     .filter(isMembers)
     .map(person => `${htmlLink(textOf(person['evidence']), textOf(person['login']))} at ${html(textOf(person['at']))}`)
   const reason = textOf(event['reason'])
-  return `<p class="note"><b>${html(textOf(event['outcome']))}</b>${by.length === 0 ? '' : ` by ${by.join(', ')}`}${reason === '' ? '' : `: ${html(reason)}`}</p>`
+  const outcome = textOf(event['outcome'])
+  return `<p class="answer ${answerClasses[outcome] ?? ''}"><b>${answerMarks[outcome] ?? '·'} ${html(outcome)}</b>${by.length === 0 ? '' : ` by ${by.join(', ')}`}${reason === '' ? '' : `: ${html(reason)}`}</p>`
 }
+
+const answerClasses: Readonly<Record<string, string>> = { approved: 'good', rejected: 'bad', expired: 'bad' }
+const answerMarks: Readonly<Record<string, string>> = { approved: '✓', rejected: '✗', expired: '✗' }
 
 function table(event: StoredEvent): string {
   const head = listOf(event['columns']).map(column => `<th scope="col">${html(textOf(column))}</th>`)
@@ -127,7 +152,8 @@ function table(event: StoredEvent): string {
 }
 
 function cell(value: unknown): string {
-  return typeof value === 'string' ? `<td>${html(cut(value))}</td>` : '<td class="null">NULL</td>'
+  if (typeof value !== 'string') return '<td class="null">NULL</td>'
+  return `<td${MASKED.test(value) ? ' class="masked" title="masked"' : ''}>${html(cut(value))}</td>`
 }
 
 function failure(event: StoredEvent): string {

@@ -316,7 +316,10 @@ export class RunLog implements Recorder {
 
   async #writePage(ending: RunEnding): Promise<void> {
     const source = sourceIn(this.dir, recordingFiles(this.#disk, this.dir))
-    const page = await renderPage(source, this.#signer, ending, this.#seal?.opener ?? null)
+    const page = await renderPage(source, this.#signer, ending, {
+      line: this.#seal?.opener ?? null,
+      cast: (name, stored) => this.#terminals.reopen(name, stored),
+    })
     if (this.#seal === null) replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE), page, true)
     else replaceFile(this.#disk, path.join(this.dir, REPLAY_FILE + AGE_SUFFIX), encryptAge(page, this.#seal.recipients), true)
   }

@@ -39,6 +39,7 @@ export class Terminals {
   readonly #parts: TerminalsParts
   readonly #open = new Set<OpenTerminal>()
   readonly #digests = new Map<string, string>()
+  readonly #ended = new Map<string, TerminalFile>()
 
   constructor(parts: TerminalsParts) {
     this.#parts = parts
@@ -54,6 +55,11 @@ export class Terminals {
   /** SHA-256 of the files that are whole, hex, by name. */
   get digests(): ReadonlyMap<string, string> {
     return this.#digests
+  }
+
+  /** What a terminal's file says, given what it holds; null when it is not as it was written. */
+  reopen(name: string, stored: Buffer): Buffer | null {
+    return this.#ended.get(name)?.reopen(stored) ?? null
   }
 
   /** @param title for people. @throws {SallyportError} RECORDING_FAILED. */
@@ -86,6 +92,7 @@ export class Terminals {
         try {
           host.guard(() => file.end())
           this.#digests.set(file.name, file.sha256)
+          this.#ended.set(file.name, file)
           say('terminal', `sha256:${file.sha256}`)
         } catch {
           // The log has failed, and its state says so to everybody.

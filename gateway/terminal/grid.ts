@@ -11,12 +11,11 @@ export interface Line {
   isWrapped: boolean
 }
 
-/** Neighbouring cells of one style. */
+/** Neighbouring cells of one style. A wide character is a run of its own. */
 export interface Run {
   readonly text: string
   readonly style: Style
-  /** Cells that it takes. */
-  readonly columns: number
+  readonly isWide: boolean
 }
 
 export function blankLine(columns: number, style: Style = plainStyle): Line {
@@ -38,16 +37,17 @@ export function lineText({ cells }: Line): string {
   return text.trimEnd()
 }
 
-/** The line in runs; a style that shows on blanks (background, underline) keeps them. */
+/** The line in runs, from its first cell to its last. */
 export function lineRuns({ cells, styles }: Line): readonly Run[] {
-  const runs: { text: string; style: Style; columns: number }[] = []
+  const runs: { text: string; style: Style; isWide: boolean }[] = []
   for (let at = 0; at < cells.length; at += 1) {
+    const cell = cells[at] ?? ' '
+    if (cell === '') continue
     const style = styles[at] ?? plainStyle
+    const isWide = cells[at + 1] === ''
     const last = runs.at(-1)
-    if (last !== undefined && isSameStyle(last.style, style)) {
-      last.text += cells[at] ?? ' '
-      last.columns += 1
-    } else runs.push({ text: cells[at] ?? ' ', style, columns: 1 })
+    if (!isWide && last !== undefined && !last.isWide && isSameStyle(last.style, style)) last.text += cell
+    else runs.push({ text: cell, style, isWide })
   }
   return runs
 }

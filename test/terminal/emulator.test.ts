@@ -108,14 +108,16 @@ describe('the emulator', () => {
     assert.ok(emulator.screen.lines.every(({ cells }) => cells.length === 80 && cells.every(cell => (cell ?? '').length <= 17)))
   })
 
-  it('gives the runs of a line, each with its style and its columns', () => {
-    const emulator = after('a\u001b[1mbc日\u001b[0md', '', 1)
+  it('gives the runs of a line, each in its style, wide characters alone', () => {
+    const emulator = after('a\u001b[1mbc日d\u001b[0me', '', 1)
     assert.deepEqual(
-      lineRuns(emulator.screen.lines[0]!).map(({ text, columns, style }) => [text.trimEnd(), columns, style.bold]),
+      lineRuns(emulator.screen.lines[0]!).map(({ text, isWide, style }) => [text.trimEnd(), isWide, style.bold]),
       [
-        ['a', 1, false],
-        ['bc日', 4, true],
-        ['d', 75, false],
+        ['a', false, false],
+        ['bc', false, true],
+        ['日', true, true],
+        ['d', false, true],
+        ['e', false, false],
       ],
     )
   })

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { commandOf, logIn, openingOf, sealedStory, temporaryFolder } from '../record/recordings.ts'
+import { sealedSampleRun } from '../../world/recording/sample-run.ts'
 import { findBrowser, startBrowser } from './browser.ts'
 
 const executable = findBrowser()
@@ -14,6 +15,8 @@ let root: string
 let remove: () => void
 let file: string
 let key: string
+/** The page of the sample run. */
+let sample: string
 let browser: Browser
 
 /** Without a browser there is nothing to look with; set-up says so. */
@@ -23,6 +26,8 @@ if (executable !== null) {
       ;({ dir: root, remove } = temporaryFolder())
       ;({ key } = await sealedStory(path.join(root, 'rec')))
       file = path.join(root, 'rec', 'replay.html')
+      await sealedSampleRun(path.join(root, 'sample'))
+      sample = path.join(root, 'sample', 'replay.html')
       browser = await startBrowser(executable)
     })
     after(async () => {
@@ -97,14 +102,45 @@ if (executable !== null) {
       await page.keyboard.press('3')
       assert.deepEqual(await shown(page), ['c3'])
       await page.keyboard.press('1')
-      await page.selectOption('#session', 's-1')
       assert.deepEqual(await shown(page), ['c1', 'c2', 'c3'])
-      await page.locator('#session').blur()
       await page.keyboard.press('j')
       await page.keyboard.press('j')
       assert.equal(await page.evaluate('document.activeElement.id'), 'c2')
       await page.keyboard.press('k')
       assert.equal(await page.evaluate('document.activeElement.id'), 'c1')
+    })
+
+    it('filters by connection, rule and session where there are several', async () => {
+      const { page } = await open(sample)
+      await page.selectOption('#connection', 'web')
+      assert.deepEqual(await shown(page), ['c5'])
+      await page.keyboard.press('Escape')
+      await page.selectOption('#rule', 'no-ddl')
+      assert.deepEqual(await shown(page), ['c2'])
+      await page.selectOption('#session', 's-Zr7nB0dTq3Yc')
+      assert.equal(await text(page, '#count'), '0 of 5 commands')
+      assert.equal(await (await open(file)).page.locator('#session').count(), 0)
+    })
+
+    it('shows what the keys do, and goes back when asked', async () => {
+      const { page, complaints } = await open(file)
+      await page.keyboard.press('?')
+      assert.equal(await page.locator('dialog').isVisible(), true)
+      await page.keyboard.press('j')
+      assert.equal(await page.evaluate('document.activeElement.id'), '')
+      await page.keyboard.press('Escape')
+      assert.equal(await page.locator('dialog').isVisible(), false)
+      assert.deepEqual(complaints, [])
+    })
+
+    it('follows a link to a command, also one that is filtered away', async () => {
+      const { page } = await open(file, {}, '#c2')
+      assert.equal(await page.evaluate('document.activeElement.id'), 'c2')
+      await page.keyboard.press('3')
+      assert.deepEqual(await shown(page), ['c3'])
+      await page.evaluate("location.hash = '#c1'")
+      await page.locator('#c1').waitFor()
+      assert.deepEqual(await shown(page), ['c1', 'c2', 'c3'])
     })
 
     it('shows masked cells, NULL, what was left out, and who approved', async () => {
@@ -154,7 +190,7 @@ if (executable !== null) {
       assert.equal(requests.length, 1)
     })
 
-    it('opens thousands of commands, and finds one among them', async () => {
+    it('has a window of thousands of commands in its document, and finds any of them', async () => {
       const dir = path.join(root, 'many')
       const { log } = logIn(dir)
       log.commit(null, [openingOf(log.key)], 'synced')
@@ -163,11 +199,22 @@ if (executable !== null) {
         log.append('s-1', { kind: 'result', command, tag: 'SELECT 1', rows: 1, durationMs: 0.5 })
       }
       await log.seal({ reason: 'finished' })
-      const { page } = await open(path.join(dir, 'replay.html'))
+      const many = path.join(dir, 'replay.html')
+      const { page } = await open(many)
       await verdict(page, 'intact')
+      const built = (): Promise<number> => page.locator('#commands li').count()
       assert.equal(await text(page, '#count'), '3000 commands')
+      assert.ok((await built()) <= 200, `${await built()} commands are in the document`)
+      await page.evaluate("location.hash = '#c2345'")
+      await page.locator('#c2345:focus').waitFor()
+      assert.equal(await page.locator('#c2345').isVisible(), true)
+      await page.evaluate('new Promise(resolve => setTimeout(resolve, 100))')
+      assert.ok((await built()) <= 300, `${await built()} commands are in the document`)
       await page.fill('#search', 'aid = 2999')
       assert.equal(await text(page, '#count'), '1 of 3000 commands')
+      assert.deepEqual(await shown(page), ['c2999'])
+      const silent = await open(many, { javaScriptEnabled: false })
+      assert.equal(await silent.page.locator('#commands li').count(), 3000)
     })
   })
 }
@@ -179,7 +226,7 @@ interface Seen {
   readonly complaints: string[]
 }
 
-async function open(at: string, options: BrowserContextOptions = {}): Promise<Seen> {
+async function open(at: string, options: BrowserContextOptions = {}, hash = ''): Promise<Seen> {
   const context = await browser.newContext(options)
   const page = await context.newPage()
   const requests: string[] = []
@@ -187,7 +234,7 @@ async function open(at: string, options: BrowserContextOptions = {}): Promise<Se
   page.on('request', request => requests.push(request.url()))
   page.on('console', message => complaints.push(message.text()))
   page.on('pageerror', error => complaints.push(error.message))
-  await page.goto(pathToFileURL(at).href)
+  await page.goto(pathToFileURL(at).href + hash)
   return { page, requests, complaints }
 }
 

@@ -46,7 +46,9 @@ export class AgeWriter {
   end(): Buffer {
     const head = this.#isHeadOut ? [] : [this.#head]
     this.#isHeadOut = true
-    return Buffer.concat([...head, this.#seal(Buffer.concat(this.#held), true)])
+    const last = Buffer.concat(this.#held)
+    this.#held = []
+    return Buffer.concat([...head, this.#seal(last, true)])
   }
 
   #seal(chunk: Buffer, isLast: boolean): Buffer {

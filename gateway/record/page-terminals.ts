@@ -1,0 +1,63 @@
+// The terminals of a page: as text for whoever has no scripts, and as they were recorded for the player.
+import { buffer } from 'node:stream/consumers'
+import { readCast } from '../terminal/cast.ts'
+import type { Cast } from '../terminal/cast.ts'
+import { terminalText } from '../terminal/terminal-text.ts'
+import { html } from './html.ts'
+import { AGE_SUFFIX } from './layout.ts'
+import { castPart, packed } from './page-parts.ts'
+import type { RecordingSource } from './recording-source.ts'
+
+/** Bytes of one terminal, and of all: what is larger is not put into the page, and the page says so. */
+const MAX_CAST_BYTES = 4 * 1024 * 1024
+const MAX_CASTS_BYTES = 12 * 1024 * 1024
+const MAX_TEXT_LINES = 2000
+const MAX_TEXT_CHARS = 256 * 1024
+
+/** What a terminal's file says, given what it holds; null when it cannot be opened. */
+export type CastOpener = (name: string, stored: Buffer) => Buffer | null
+
+export interface PageTerminal {
+  /** For its command. */
+  readonly html: string
+  /** For the end of the page; empty when the page does not carry it. */
+  readonly part: string
+}
+
+export class PageTerminals {
+  readonly #source: Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>
+  readonly #open: CastOpener
+  #left = MAX_CASTS_BYTES
+
+  constructor(source: Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>, open: CastOpener) {
+    this.#source = source
+    this.#open = open
+  }
+
+  /** @param name of the file, as the log says it. */
+  async read(name: string): Promise<PageTerminal> {
+    if (!this.#source.names.includes(name)) return bare(`${name} is not here: the run ended before it was shipped.`)
+    const bytes = this.#source.sizeOf(name)
+    if (bytes > MAX_CAST_BYTES || bytes > this.#left)
+      return bare('This terminal is too long for a page: sallyport replay --format cast plays it from the recording.')
+    const plain = this.#open(name, await buffer(this.#source.read(name)))
+    const cast = plain === null ? null : readCast(plain.toString('utf8'))
+    if (plain === null || cast === null) return bare(`${name} cannot be read.`)
+    this.#left -= bytes
+    const isSealed = name.endsWith(AGE_SUFFIX)
+    return { html: section(name, cast), part: castPart(name, isSealed, await packed([plain])) }
+  }
+}
+
+function section(name: string, cast: Cast): string {
+  const { lines, omitted } = terminalText(cast, MAX_TEXT_LINES)
+  const text = lines.join('\n').slice(-MAX_TEXT_CHARS)
+  const seconds = cast.events.at(-1)?.seconds ?? 0
+  const about = `${cast.size.columns} × ${cast.size.rows}, ${seconds.toFixed(1)} s`
+  const more = omitted > 0 ? `<p class="note">${omitted} lines before these are in the recording.</p>` : ''
+  return `<section class="terminal" data-cast="${html(name)}" aria-label="Terminal"><p class="note">Terminal, ${about}</p><details><summary>Text of the terminal</summary>${more}<pre tabindex="0">${html(text)}</pre></details></section>`
+}
+
+function bare(why: string): PageTerminal {
+  return { html: `<p class="note">Terminal: ${html(why)}</p>`, part: '' }
+}
