@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { startIssuer } from '../world/issuer/issuer.ts'
@@ -9,8 +10,9 @@ import type { Login } from './login.ts'
 
 const root = path.resolve(import.meta.dirname, '..')
 
-export interface BenchGateway {
-  readonly login: Login
+export interface BenchExec {
+  /** First line that the command said. */
+  readonly said: string
   readonly pid: number
   /** From the start of `sallyport exec` to the start of its command: issuer, policy, gateway and endpoints. */
   readonly readyMs: number
@@ -19,48 +21,60 @@ export interface BenchGateway {
   stop(): Promise<void>
 }
 
+export interface ExecSettings {
+  /** A folder of the benchmark's own. */
+  readonly dir: string
+  readonly policy: (issuer: string) => string
+  readonly environment: Readonly<Record<string, string>>
+  /** Shell that says on one line what the benchmark needs to know. */
+  readonly say: string
+}
+
+export interface BenchGateway extends Omit<BenchExec, 'said'> {
+  readonly login: Login
+}
+
 /** @param target the login that the gateway gets as its credential. @param dir a folder of the benchmark's own. */
 export async function startGateway(target: Login, dir: string): Promise<BenchGateway> {
-  const dist = path.join(dir, 'dist')
-  const [built] = await once(spawn(process.execPath, [path.join(root, 'tools/build.mjs'), dist], { stdio: 'ignore' }), 'exit')
-  if (built !== 0) throw new Error('the bundles cannot be built')
-  const issuer = await startIssuer()
-  const policy = path.join(dir, 'sallyport.yml')
-  const token = path.join(dir, 'token.jwt')
-  writeFileSync(token, issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }))
-  writeFileSync(policy, policyText(issuer.url, target))
-  const startedMs = performance.now()
-  const child = spawn(
-    process.execPath,
-    // The command says what it got, and ends with its input.
-    [
-      path.join(dist, 'cli.mjs'),
-      'exec',
-      '--config',
-      policy,
-      '--token-file',
-      token,
-      '--out',
-      path.join(dir, 'recording'),
-      '--',
-      'sh',
-      '-c',
-      'echo "$DATABASE_URL"; cat',
-    ],
-    { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] ?? '', BENCH_PASSWORD: target.password } },
-  )
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  const readyMs = performance.now() - startedMs
-  const url = new URL(line)
+  const { said, ...exec } = await startExec({
+    dir,
+    policy: issuer => policyText(issuer, target),
+    environment: { BENCH_PASSWORD: target.password },
+    say: 'echo "$DATABASE_URL"',
+  })
+  const url = new URL(said)
   return {
+    ...exec,
     login: {
       port: Number(url.port),
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
       database: target.database,
     },
+  }
+}
+
+/** Builds the bundles and starts `sallyport exec` with a command that stays. */
+export async function startExec({ dir, policy, environment, say }: ExecSettings): Promise<BenchExec> {
+  const dist = path.join(dir, 'dist')
+  const [built] = await once(spawn(process.execPath, [path.join(root, 'tools/build.mjs'), dist], { stdio: 'ignore' }), 'exit')
+  if (built !== 0) throw new Error('the bundles cannot be built')
+  const issuer = await startIssuer()
+  const [config, token] = [path.join(dir, 'sallyport.yml'), path.join(dir, 'token.jwt')]
+  writeFileSync(token, issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }))
+  writeFileSync(config, policy(issuer.url))
+  const options = ['--config', config, '--token-file', token, '--out', path.join(dir, 'recording')]
+  const startedMs = performance.now()
+  // The command says what it got, and ends with its input.
+  const child = spawn(process.execPath, [path.join(dist, 'cli.mjs'), 'exec', ...options, '--', 'sh', '-c', `${say}; cat`], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { PATH: process.env['PATH'] ?? '', HOME: os.homedir(), ...environment },
+  })
+  const [said] = (await once(createInterface(child.stdout), 'line')) as [string]
+  return {
+    said,
     pid: childOf(child.pid ?? 0, 'gateway.mjs'),
-    readyMs,
+    readyMs: performance.now() - startedMs,
     sizes: new Map(readdirSync(dist).map(name => [name, Math.round(statSync(path.join(dist, name)).size / 1000)])),
     async stop() {
       const ended = once(child, 'exit')

@@ -1,8 +1,13 @@
 // `npm run bench`: every table, one after the other; `npm run bench -- recording` only the one.
 import { benchPostgres } from './postgres.ts'
 import { benchRecording } from './recording.ts'
+import { benchSsh } from './ssh.ts'
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { postgres: benchPostgres, recording: () => benchRecording() }
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  postgres: benchPostgres,
+  recording: () => benchRecording(),
+  ssh: () => benchSsh(),
+}
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(benches) : wanted) {
   const bench = benches[name]
