@@ -1,4 +1,5 @@
-// `npm run cases -- NAME…`: plays the case files, hostile and harmless, and prints what became of each class. The one runner for all of them.
+// `npm run cases -- NAME… [--server VERSION]`: plays the case files, hostile and harmless, and prints what became of each class. The one runner for all of them.
+import { parseArgs } from 'node:util'
 import { playApprovals } from './approvals.ts'
 import type { CaseRow } from './case-row.ts'
 import { playHarmless } from './harmless.ts'
@@ -8,17 +9,20 @@ import { playOidc } from './oidc.ts'
 import { playSql } from './sql.ts'
 import { playSsh } from './ssh.ts'
 
+const { values, positionals: names } = parseArgs({ options: { server: { type: 'string' } }, allowPositionals: true })
+/** Major version of another PostgreSQL server to play the SQL cases against. */
+const server = values.server === undefined ? null : Number(values.server)
+
 const plays: Readonly<Record<string, () => Promise<readonly CaseRow[]>>> = {
   oidc: playOidc,
   approvals: playApprovals,
-  sql: playSql,
+  sql: () => playSql(server),
   mask: playMask,
   kubernetes: playKubernetes,
   ssh: playSsh,
   harmless: playHarmless,
 }
 
-const names = process.argv.slice(2).filter(name => !name.startsWith('-'))
 const unknown = names.filter(name => !Object.hasOwn(plays, name))
 if (unknown.length > 0) {
   console.error(`there are no cases called ${unknown.join(', ')}; there are ${Object.keys(plays).join(', ')}`)

@@ -12,6 +12,8 @@ export interface SqlCase {
   readonly class: string
   readonly flag: boolean
   readonly soft?: boolean
+  /** Major version of the first server that knows it. */
+  readonly min_server?: number
   readonly note: string
   readonly params?: readonly string[]
   /** Sent before on the same connection. */

@@ -12,6 +12,9 @@ export type Run =
 /** Bytes of each value bound; null = NULL. */
 type Values = readonly (Buffer | null)[]
 
+/** What the gateway sends in the place of what it refused: no server takes it. */
+export const REFUSED = 'sallyport: refused'
+
 const ok = {
   parse: [0x31, 0, 0, 0, 4],
   bind: [0x32, 0, 0, 0, 4],
@@ -123,6 +126,7 @@ export class FakeTarget implements TargetSocket {
       case 'P': {
         const [name, from] = word(body, 0)
         const [text] = word(body, from)
+        if (text.toString() === REFUSED) return this.#fail()
         if (this.#fails()) return
         this.#statements.set(name.toString('latin1'), text)
         return this.#say(ok.parse)
@@ -162,7 +166,7 @@ export class FakeTarget implements TargetSocket {
     this.runs.push({ kind: 'message', bytes: whole })
     const text = whole.toString('utf8', 5, whole.length - 1)
     if (/^[\s;]*$/.test(text)) return this.#say(ok.empty, this.#ready())
-    if (this.#random.once(9)) return this.#say(failure, this.#ready())
+    if (text === REFUSED || this.#random.once(9)) return this.#say(failure, this.#ready())
     if (/^\s*begin/i.test(text)) this.#status = 0x54
     if (/^\s*(commit|rollback|end|abort)/i.test(text)) this.#status = 0x49
     if (/^\s*copy\b.*\bfrom\s+stdin/is.test(text)) {

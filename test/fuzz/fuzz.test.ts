@@ -8,7 +8,7 @@ import { playInput, unadmitted } from './play-input.ts'
 import { playRange } from './play-range.ts'
 import { Random } from './random.ts'
 
-const INPUTS = 1_500
+const INPUTS = 800
 
 describe('mutated bytes of real clients', () => {
   it('end no session badly, take no processor away, and reach the target only where they were admitted', async () => {

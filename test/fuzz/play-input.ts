@@ -16,7 +16,7 @@ import { openFrontDesk } from '../../gateway/session/front-desk.ts'
 import { newTicket } from '../../gateway/session/ticket.ts'
 import { approved, expired, rejected } from '../engine/postgres/gateway-that.ts'
 import { dba, identity, noMasks, orders, policyThat, run } from '../session/samples.ts'
-import { FakeTarget } from './fake-target.ts'
+import { FakeTarget, REFUSED } from './fake-target.ts'
 import type { Run } from './fake-target.ts'
 import { makeInput } from './mutate.ts'
 import { Random } from './random.ts'
@@ -26,7 +26,7 @@ const QUIET_TURNS = 3
 const MAX_TURNS = 2_000
 /** What the gateway itself sends: in the place of what it refused, and around a snapshot. */
 const ownTexts: ReadonlySet<string> = new Set([
-  'sallyport: refused',
+  REFUSED,
   "SAVEPOINT sallyport; SET LOCAL lock_timeout = '2s'",
   'ROLLBACK TO SAVEPOINT sallyport; RELEASE SAVEPOINT sallyport',
 ])
@@ -148,16 +148,21 @@ export function unadmitted(runs: readonly Run[], admissions: readonly Admitted[]
   for (const one of runs) {
     if (one.kind === 'message') {
       const text = one.bytes.toString('utf8', 5, one.bytes.length - 1)
-      if (ownTexts.has(text) || (one.bytes[0] === 0x51 && /^[ \t\n\r\f\v;]*$/.test(text))) continue
+      if (ownTexts.has(text) || (one.bytes[0] === 0x51 && isEmpty(text))) continue
       if (!admissions.some(({ bytes }) => bytes.equals(one.bytes))) return `a message ran that was not admitted: ${JSON.stringify(text)}`
       continue
     }
     const text = one.text.toString('utf8')
-    if (/^[ \t\n\r\f\v;]*$/.test(text)) continue
+    if (isEmpty(text)) continue
     if (!admissions.some(admitted => isSameText(text, admitted.texts) && isSameValues(one.values, admitted.values)))
       return `a statement was executed that was not admitted: ${JSON.stringify(text)}`
   }
   return null
+}
+
+/** Nothing but white space and comments on one line: there is no statement in it. */
+function isEmpty(text: string): boolean {
+  return /^(?:[ \t\n\r\f\v;]|--[^\n\r]*)*$/.test(text)
 }
 
 function isSameText(text: string, texts: readonly string[]): boolean {

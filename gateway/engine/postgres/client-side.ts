@@ -115,7 +115,7 @@ export class ClientSide {
 
   #afterCopy(type: number, bytes: Buffer, start: number, end: number): Promise<void> | null {
     if (!this.#batch.isEmpty) throw new WireError('a message follows COPY from stdin in its batch')
-    if (!this.#conversation.answers.isEmpty) return this.#drained().then(() => this.#read(type, bytes, start, end) ?? undefined)
+    if (!this.#conversation.answers.isEmpty) return this.#drained(() => this.#read(type, bytes, start, end))
     this.#mayBeCopying = false
     return this.#read(type, bytes, start, end)
   }
@@ -411,23 +411,30 @@ export class ClientSide {
   #whenSettled(then: () => Promise<void> | null): Promise<void> | null {
     const { context, answers, status } = this.#conversation
     if (!context.mustSettle || !this.#batch.isEmpty || this.#isBatchOpen) return then()
-    if (!answers.isEmpty) return this.#drained().then(() => this.#whenSettled(then) ?? undefined)
+    if (!answers.isEmpty) return this.#drained(() => this.#whenSettled(then))
     if (status === txStatus.failed) return then()
-    return this.#judge.settle().then(() => then() ?? undefined)
+    return this.#judge.settle().then(() => this.#unlessOver(then))
   }
 
   /** A name from an earlier batch that the server has not confirmed may still turn out to be what stood there before. */
   #whenConfirmed(name: PreparedStatement | Portal | null, then: () => Promise<void> | null): Promise<void> | null {
     if (name === null || name.isConfirmed || name.batch === this.#batchNumber) return then()
-    return this.#drained().then(() => then() ?? undefined)
+    return this.#drained(then)
   }
 
-  async #drained(): Promise<void> {
+  /** Goes on when nothing is owed any more; never once the session has ended. */
+  async #drained(then: () => Promise<void> | null): Promise<void> {
     this.stream.send()
-    if (this.#conversation.answers.isEmpty) return
-    await new Promise<void>(resolve => {
-      this.#conversation.onDrained = resolve
-    })
+    if (!this.#conversation.answers.isEmpty) {
+      await new Promise<void>(resolve => {
+        this.#conversation.onDrained = resolve
+      })
+    }
+    await this.#unlessOver(then)
+  }
+
+  async #unlessOver(then: () => Promise<void> | null): Promise<void> {
+    if (!this.stream.isOver) await then()
   }
 
   /** Refuses a command of the batch: what stands before its own messages is sent, then a statement that fails in its place. */

@@ -57,8 +57,9 @@ export class ClientStream implements FrameSink {
     if (this.#queuedBytes > MAX_QUEUED_BYTES || this.#conversation.target.socket.stream.writableNeedDrain) this.#pause()
   }
 
-  /** Sends what was admitted. */
+  /** Sends what was admitted, unless the session has ended. */
   send(): void {
+    if (this.#isOver) return
     const { socket } = this.#conversation.target
     this.outbox.flush(bytes => {
       failpoint('target.before-forward')

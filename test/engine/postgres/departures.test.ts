@@ -59,6 +59,18 @@ describe('a session that ends in the middle', () => {
       assert.deepEqual(gateway.texts(), ['DELETE FROM t'])
     }))
 
+  it('judges nothing any more of what waited behind a statement under way', () =>
+    session(async client => {
+      // Behind a definition the next text waits for its end.
+      const first = 'SELECT pg_sleep(0.3); CREATE TABLE made(id int)'
+      client.send(writeQuery(first), writeQuery('INSERT INTO t VALUES (3)'))
+      await gateway.recorder.seen(event => event.kind === 'command')
+      client.close()
+      await gateway.recorder.seen(event => event.kind === 'session.close')
+      await gateway.stop()
+      assert.deepEqual(gateway.texts(), ['SELECT pg_sleep(0.3)', 'CREATE TABLE made(id int)'])
+    }))
+
   it('tells a client that is in the middle of COPY that the target has gone', () =>
     session(async client => {
       client.send(writeQuery('COPY copied FROM STDIN'))
