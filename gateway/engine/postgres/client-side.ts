@@ -425,11 +425,7 @@ export class ClientSide {
   /** Goes on when nothing is owed any more; never once the session has ended. */
   async #drained(then: () => Promise<void> | null): Promise<void> {
     this.stream.send()
-    if (!this.#conversation.answers.isEmpty) {
-      await new Promise<void>(resolve => {
-        this.#conversation.onDrained = resolve
-      })
-    }
+    if (!this.#conversation.answers.isEmpty) await new Promise<void>(resolve => (this.#conversation.onDrained = resolve))
     await this.#unlessOver(then)
   }
 
