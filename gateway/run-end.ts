@@ -8,6 +8,8 @@ import type { Sink } from './core/sink.ts'
 import type { Doors } from './doors.ts'
 import type { RunLog } from './record/run-log.ts'
 import { summarizeStory } from './record/summary.ts'
+import { notAttested } from './run-attestation.ts'
+import type { Attest } from './run-attestation.ts'
 import { shipTo } from './run-sinks.ts'
 import type { OpenApprovalDesk } from './session/approval-desk.ts'
 
@@ -27,12 +29,24 @@ export interface RunEnd {
   readonly approvals: OpenApprovalDesk
   readonly sources: CredentialSources
   readonly sinks: readonly Sink[]
+  readonly attest: Attest
   /** True for a run that never opened: nobody waits long for what it has to say. */
   readonly isStillborn: boolean
 }
 
 /** @throws {SallyportError} RECORDING_FAILED when the log cannot be sealed; sessions are closed and credentials given back all the same. */
-export async function finishRun({ reason, launch, run, log, doors, approvals, sources, sinks, isStillborn }: RunEnd): Promise<Finished> {
+export async function finishRun({
+  reason,
+  launch,
+  run,
+  log,
+  doors,
+  approvals,
+  sources,
+  sinks,
+  attest,
+  isStillborn,
+}: RunEnd): Promise<Finished> {
   failpoint('run.ending')
   await doors.close('the run is over')
   const [, words] = await Promise.all([
@@ -47,18 +61,23 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
     throw error
   })
   const names = sealed.files.map(({ name }) => name)
-  const { shipped, warnings } = await shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(isStillborn ? LAST_LINES_MS : SHIP_MS))
+  const shipping = shipTo(log, sinks, sealed.dir, names, AbortSignal.timeout(isStillborn ? LAST_LINES_MS : SHIP_MS))
+  // Nothing ran in a run that never opened: there is nothing to vouch for.
+  const [ship, attested] = await Promise.all([shipping, isStillborn ? notAttested : attest(sealed)])
+  const { shipped } = ship
+  const warnings = [...ship.warnings, ...(attested.warning === null ? [] : [attested.warning])]
   log.stopShipping()
   failpoint('run.shipped')
   const page = shipped.find(({ url }) => url !== null)
   const summary = summarizeStory(log.story, {
     artifactUrl: page?.url ?? null,
     replayUrl: page?.pageUrl ?? null,
+    attestationUrl: attested.url,
     key: log.key,
     isEncrypted: log.isEncrypted,
   })
   // A private folder has done its work once the recording is somewhere else; otherwise it is all there is.
-  const isKept = launch.out !== null || sinks.length === 0 || warnings.length > 0
+  const isKept = launch.out !== null || sinks.length === 0 || ship.warnings.length > 0
   if (!isKept) rmSync(sealed.dir, { recursive: true, force: true })
   const { commands, denied, asked, approved } = sealed.counts
   // Every session is over, so whatever was asked and not approved was refused, ran out of time or lost its client.
@@ -73,6 +92,7 @@ export async function finishRun({ reason, launch, run, log, doors, approvals, so
     summary,
     words: [
       ...words,
+      ...(attested.url === null ? [] : [`attested: ${attested.url}`]),
       `${commands} commands, ${denied} denied${rejected > 0 ? `, ${rejected} not approved` : ''}; recording sealed with ${sealed.lines} lines${where}, key ${log.key}`,
     ],
     warnings,

@@ -22,6 +22,7 @@ import { maskerFor } from './mask/masker-for.ts'
 import { credentialsOf } from './policy/policy-file.ts'
 import { readRecipient } from './record/age/age-keys.ts'
 import { openRunLog } from './record/run-log.ts'
+import { openAttestation } from './run-attestation.ts'
 import { readEvent } from './run-event.ts'
 import { finishRun } from './run-end.ts'
 import { describeRun, identify, idTokens } from './run-identity.ts'
@@ -57,6 +58,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const run = describeRun(launch, identity, approvals.pullRequest)
   const idToken = idTokens(launch, http)
   const sinks = openSinks(runPolicy, launch, run, { idToken, http, clock })
+  const attest = openAttestation(launch, identity, run, idToken)
   const encryptTo = runPolicy.file.recording.encryptTo.map(readRecipient)
   const dir = launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-'))
   const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo, sinks })
@@ -64,7 +66,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
   const end = (reason: string, isStillborn = false): Promise<Finished> =>
-    finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, isStillborn })
+    finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, attest, isStillborn })
   try {
     failpoint('run.before-open')
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')

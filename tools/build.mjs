@@ -18,6 +18,7 @@ const bundles = {
   'cli.mjs': 'cli/main.ts',
   'sql-reader.mjs': 'gateway/command/sql/reading-worker.ts',
   'artifact.mjs': 'gateway/adapter/artifact/artifact-client.ts',
+  'attestation.mjs': 'gateway/adapter/attestation/attestation-client.ts',
 }
 
 /** ssh2 tries native parts that are compiled on the machine they run on; without them it uses node:crypto and WebAssembly. */

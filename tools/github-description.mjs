@@ -18,6 +18,7 @@ const operations = [
   'GET /repos/{owner}/{repo}/collaborators/{username}/permission',
   'GET /repos/{owner}/{repo}/contents/{path}',
   'GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls',
+  'POST /repos/{owner}/{repo}/attestations',
   'GET /orgs/{org}/teams/{team_slug}',
   'GET /orgs/{org}/teams/{team_slug}/memberships/{username}',
 ]

@@ -37,6 +37,7 @@ export const errorCodes = {
   USAGE: { id: 'E32', exit: 2 },
   UNREADABLE: { id: 'E33', exit: 3 },
   INTERNAL: { id: 'E34', exit: 125 },
+  ATTESTATION_FAILED: { id: 'E35', exit: 125 },
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

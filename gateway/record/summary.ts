@@ -10,6 +10,8 @@ export interface SummaryOptions {
   readonly artifactUrl: string | null
   /** Page of `replay.html`; null when there is none. */
   readonly replayUrl?: string | null
+  /** Page of the attestation; null when there is none. */
+  readonly attestationUrl?: string | null
   /** Verifier key of the recording. */
   readonly key: string
   /** True when only auditors may read what was run: then the summary holds counts and answers, no command. */
@@ -69,10 +71,11 @@ function table({ counts, answers }: RunStory): string {
   return rows.join('\n')
 }
 
-function links({ artifactUrl, replayUrl, key }: SummaryOptions): string {
+function links({ artifactUrl, replayUrl, attestationUrl, key }: SummaryOptions): string {
   const pages = [
     replayUrl === null || replayUrl === undefined ? '' : `[Open the replay](${safeUrl(replayUrl)})`,
     artifactUrl === null ? 'The recording was not uploaded' : `[Recording](${safeUrl(artifactUrl)})`,
+    attestationUrl === null || attestationUrl === undefined ? '' : `[Attestation](${safeUrl(attestationUrl)})`,
   ]
   return `**${pages.filter(page => page !== '').join('** · **')}**\n\nVerify it with the key that was printed when the run started:\n\n${fence(`sallyport verify recording.zip --key '${visible(key)}'`, 'console')}`
 }
