@@ -71,8 +71,11 @@ export interface Session {
    * @throws {SallyportError} RECORDING_FAILED: the terminal must not open.
    */
   openTerminal(command: number, size: TerminalSize): TerminalRecording
-  /** The credential for the target. One lease may serve many sessions. */
-  borrow(signal: AbortSignal): Promise<Lease>
+  /**
+   * The credential for the target. One lease may serve many sessions.
+   * @param refused one that the target does not take any more: a newer one is fetched, where there can be one.
+   */
+  borrow(signal: AbortSignal, refused?: Lease): Promise<Lease>
   /** Records the end. Idempotent. */
   checkOut(reason: string): void
 }

@@ -109,7 +109,7 @@ export function openFrontDesk(given: FrontDeskParts): FrontDesk {
         terminals.push(terminal)
         return terminal
       },
-      borrow: signal => parts.leases.borrow(connection, signal),
+      borrow: (wait, refused) => parts.leases.borrow(connection, wait, refused),
       checkOut(reason) {
         if (isOut) return
         isOut = true

@@ -14,6 +14,8 @@ const MAX_FAILURES = 3
 const MIN_LEFT_MS = 5_000
 /** Several sessions that fail at once are one failure, and a source that is down is not hammered. */
 const RETRY_MS = 2_000
+/** A lease that was refused is replaced when it is older than this; a source that hands out what nobody takes is not hammered. */
+const MIN_AGE_MS = 10_000
 
 export interface LeaseDeskParts {
   /** The source of a reference by its scheme and entry, null when there is none. */
@@ -25,13 +27,17 @@ export interface LeaseDeskParts {
 }
 
 export interface LeaseDesk {
-  /** @throws {SallyportError} CREDENTIAL_UNAVAILABLE and what the source throws. */
-  borrow(connection: Connection, signal: AbortSignal): Promise<Lease>
+  /**
+   * @param refused a lease that the target refused: it is not lent again, unless it was fetched a moment ago.
+   * @throws {SallyportError} CREDENTIAL_UNAVAILABLE and what the source throws.
+   */
+  borrow(connection: Connection, signal: AbortSignal, refused?: Lease): Promise<Lease>
 }
 
 interface Account {
   lease: Lease | null
   /** Monotonic times. */
+  fetchedAtMs: number
   renewAtMs: number
   endsAtMs: number
   pending: Promise<Lease> | null
@@ -45,7 +51,12 @@ export function openLeaseDesk(parts: LeaseDeskParts): LeaseDesk {
   const accounts = new Map<string, Account>()
 
   return {
-    async borrow(connection, signal) {
+    async borrow(connection, signal, refused) {
+      const known = accounts.get(connection.name)
+      if (known !== undefined && refused !== undefined && known.lease === refused) {
+        if (parts.clock.monotonicMs() < known.fetchedAtMs + MIN_AGE_MS) return refused
+        known.lease = null
+      }
       for (;;) {
         const lease = await lend(connection, signal)
         if (lease.isOneTime !== true) return lease
@@ -110,6 +121,7 @@ export function openLeaseDesk(parts: LeaseDeskParts): LeaseDesk {
       lease.expiresAt === null ? Number.POSITIVE_INFINITY : Math.max(0, lease.expiresAt.getTime() - parts.clock.now().getTime())
     const jitter = 1 + ((parts.random ?? Math.random)() * 2 - 1) * JITTER
     account.lease = lease
+    account.fetchedAtMs = now
     account.endsAtMs = now + lifeMs
     account.renewAtMs = now + lifeMs * RENEW_AT * jitter
     account.pending = null
@@ -120,7 +132,7 @@ export function openLeaseDesk(parts: LeaseDeskParts): LeaseDesk {
 }
 
 function newAccount(): Account {
-  return { lease: null, renewAtMs: 0, endsAtMs: 0, pending: null, failures: 0, retryAtMs: 0, lastError: null }
+  return { lease: null, fetchedAtMs: 0, renewAtMs: 0, endsAtMs: 0, pending: null, failures: 0, retryAtMs: 0, lastError: null }
 }
 
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -51,6 +51,19 @@ describe('lease desk', () => {
     assert.equal(times(), 2)
   })
 
+  it('replaces a lease that the target refused, once for all who were refused, and not again at once', async () => {
+    const { desk, clock, times } = deskThat(count => Promise.resolve(lease(String(count))))
+    const first = await desk.borrow(orders, signal)
+    assert.equal(await desk.borrow(orders, signal, first), first, 'it was fetched a moment ago')
+    await clock.advance(11_000)
+    const [one, other] = await Promise.all([desk.borrow(orders, signal, first), desk.borrow(orders, signal, first)])
+    assert.equal(one.receipt, '2')
+    assert.equal(other, one)
+    assert.equal(await desk.borrow(orders, signal, first), one, 'who comes late with the old one gets the new one')
+    assert.equal(await desk.borrow(orders, signal, one), one)
+    assert.equal(times(), 2)
+  })
+
   it('never lends what has expired', async () => {
     const { desk, clock } = deskThat((count, now) =>
       count === 1

@@ -5,6 +5,7 @@ import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
 import { isProtobuf, readProtobufObject } from '../../gateway/wire/kubernetes/protobuf-object.ts'
 import { makeCertificates } from '../tls/certificates.ts'
 import { discover } from './discovery.ts'
@@ -27,7 +28,8 @@ export interface KubernetesServer {
   readonly port: number
   /** PEM of its authority. */
   readonly ca: string
-  readonly token: string
+  /** What it takes; another one makes the old one refused, as an expired token is. */
+  token: string
   readonly store: Store
   /** Every request that got here, with its own headers. */
   readonly seen: SeenRequest[]
@@ -52,7 +54,14 @@ interface Wish {
 }
 
 /** @param options.isPlain http, for benchmarks of the gateway alone. */
-export async function startKubernetes(options: { readonly token?: string; readonly isPlain?: boolean } = {}): Promise<KubernetesServer> {
+export async function startKubernetes(
+  options: {
+    readonly token?: string
+    readonly isPlain?: boolean
+    /** Whose client certificates it takes. */
+    readonly clientCa?: string
+  } = {},
+): Promise<KubernetesServer> {
   const token = options.token ?? `canary-token-${Math.random().toString(36).slice(2)}`
   const certificates = makeCertificates(['127.0.0.1', 'localhost'])
   const store = new Store()
@@ -62,10 +71,21 @@ export async function startKubernetes(options: { readonly token?: string; readon
   const server =
     options.isPlain === true
       ? http.createServer(listener)
-      : https.createServer({ cert: certificates.certificate, key: certificates.key }, listener)
+      : https.createServer(
+          {
+            cert: certificates.certificate,
+            key: certificates.key,
+            ...(options.clientCa === undefined ? {} : { ca: options.clientCa, requestCert: true, rejectUnauthorized: false }),
+          },
+          listener,
+        )
+  const isKnown = ({ headers, socket }: http.IncomingMessage): boolean =>
+    headers.authorization === `Bearer ${world.token}` ||
+    (options.clientCa !== undefined && socket instanceof TLSSocket && socket.authorized)
   server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, head: Buffer) => {
     seen.push({ method: request.method ?? '', target: request.url ?? '', headers: request.headers, body: '' })
-    if (request.headers.authorization !== `Bearer ${token}` || world.kubelet === null) socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
+    if (!isKnown(request)) socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n')
+    else if (world.kubelet === null) socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
     else world.kubelet(request, socket, head)
   })
   server.listen(0, '127.0.0.1')
@@ -107,7 +127,7 @@ export async function startKubernetes(options: { readonly token?: string; readon
     for await (const part of request) parts.push(part as Buffer)
     const body = Buffer.concat(parts)
     seen.push({ method: request.method ?? '', target: request.url ?? '', headers: request.headers, body: body.toString() })
-    if (request.headers.authorization !== `Bearer ${token}`) return fail(response, 401, 'Unauthorized', 'Unauthorized')
+    if (!isKnown(request)) return fail(response, 401, 'Unauthorized', 'Unauthorized')
     const url = new URL(request.url ?? '/', 'http://x')
     const found = discover(url.pathname)
     if (found !== undefined) return send(response, 200, found)

@@ -6,6 +6,7 @@ import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Evidence, Session } from '../../core/session.ts'
 import { diffLines } from './diff.ts'
 import { bodyForm, bodyJson } from './body-text.ts'
+import { sendRenewed } from './renewal.ts'
 import type { KubernetesTarget, TargetRequest } from './target.ts'
 import { resourceOf } from './write-check.ts'
 
@@ -105,7 +106,7 @@ export class ChangePreview {
   }
 
   async #ask(request: TargetRequest, signal: AbortSignal): Promise<{ readonly status: number; readonly body: Buffer }> {
-    const answer = await this.#target.ask(await this.#session.borrow(signal), request, signal)
+    const answer = await sendRenewed(this.#session, signal, true, lease => this.#target.ask(lease, request, signal))
     return { status: answer.statusCode ?? 0, body: await wholeBody(answer) }
   }
 

@@ -8,6 +8,7 @@ import { relayAnswer } from './answer.ts'
 import { ChangePreview, wholeBody } from './change-preview.ts'
 import { readBody } from './request-body.ts'
 import { releaseBody } from './release-write.ts'
+import { sendRenewed } from './renewal.ts'
 import { answeredHeaders, forwardedHeaders, readableAccept, wantsToImpersonate } from './request-headers.ts'
 import type { Headers } from './request-headers.ts'
 import { sendStatus } from './send-status.ts'
@@ -105,8 +106,8 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
   let answer: IncomingMessage
   try {
     if (admitted instanceof Promise) await preview.check(signal)
-    const lease = await session.borrow(signal)
-    answer = await visit.target.send(admission.permit, lease, forward, signal)
+    const isSafe = forward.method === 'GET' || forward.method === 'HEAD'
+    answer = await sendRenewed(session, signal, isSafe, lease => visit.target.send(admission.permit, lease, forward, signal))
   } catch (error) {
     const known = error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'internal error')
     session.append({ kind: 'error', command: number, code: known.code, message: known.message })
@@ -118,7 +119,7 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
 /** The object that a request is about, as it is stored; null when it cannot be had. */
 async function storedObject(visit: Visit, session: Session, target: string, signal: AbortSignal): Promise<Buffer | null> {
   const question = { method: 'GET', target: target.split('?')[0] ?? '', headers: { accept: 'application/json' }, body: null }
-  const answer = await visit.target.ask(await session.borrow(signal), question, signal)
+  const answer = await sendRenewed(session, signal, true, lease => visit.target.ask(lease, question, signal))
   const object = await wholeBody(answer)
   return answer.statusCode === 200 ? object : null
 }
@@ -137,8 +138,8 @@ async function answerDiscovery(
   // Old clients read schemas as protobuf only.
   if (!isSchema) headers['accept'] = readableAccept(request.headers.accept)
   await readBody(request, signal)
-  const lease = await session.borrow(signal)
-  const answer = await visit.target.ask(lease, { method: request.method ?? 'GET', target, headers, body: null }, signal)
+  const question = { method: request.method ?? 'GET', target, headers, body: null }
+  const answer = await sendRenewed(session, signal, true, lease => visit.target.ask(lease, question, signal))
   response.writeHead(answer.statusCode ?? 500, answeredHeaders(answer.headers))
   await pass(answer, response)
 }

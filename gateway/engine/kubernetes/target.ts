@@ -72,6 +72,10 @@ export class KubernetesTarget {
         outgoing.end(request.body ?? undefined)
       }),
     )
+    if (upgraded.answer.statusCode === 401) {
+      upgraded.answer.destroy()
+      throw this.#refused()
+    }
     return upgraded
   }
 
@@ -93,10 +97,7 @@ export class KubernetesTarget {
       )
       if (answer.statusCode === 401) {
         answer.destroy()
-        throw new SallyportError('TARGET_LOGIN_REFUSED', `the API server of ${this.#connection.name} refused the credential`, {
-          why: 'it answered 401 to what the credential source gave',
-          fix: `check ${this.#connection.credential.text}: is it a token or certificate of this cluster, and still valid?`,
-        })
+        throw this.#refused()
       }
       return answer
     } catch (error) {
@@ -173,6 +174,13 @@ export class KubernetesTarget {
 
   #module(): Module {
     return this.#connection.tls.mode === 'disable' ? http : https
+  }
+
+  #refused(): SallyportError {
+    return new SallyportError('TARGET_LOGIN_REFUSED', `the API server of ${this.#connection.name} refused the credential`, {
+      why: 'it answered 401 to what the credential source gave',
+      fix: `check ${this.#connection.credential.text}: is it a token or certificate of this cluster, and still valid?`,
+    })
   }
 
   #troubleOf(error: unknown): SallyportError {

@@ -6,6 +6,7 @@ import { readKubernetesRequest } from '../../command/kubernetes/kubernetes-comma
 import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import { masksOf, refusedRequest, subjectOf } from './exchange.ts'
+import { sendRenewed } from './renewal.ts'
 import { answeredHeaders, forwardedHeaders } from './request-headers.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
@@ -63,11 +64,12 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
   // Compressed frames could not be read.
   delete headers['sec-websocket-extensions']
   if (offered.length > 0) headers['sec-websocket-protocol'] = offered.join(', ')
-  const lease = await session.borrow(visit.gone)
   const forward = { method: request.method ?? '', target, headers, body: null }
   let upgraded: Upgraded
   try {
-    upgraded = await visit.target.upgrade(admission.permit, lease, forward, protocol, visit.gone)
+    upgraded = await sendRenewed(session, visit.gone, false, lease =>
+      visit.target.upgrade(admission.permit, lease, forward, protocol, visit.gone),
+    )
   } catch (error) {
     if (error instanceof SallyportError) session.append({ kind: 'error', command: number, code: error.code, message: error.message })
     throw error

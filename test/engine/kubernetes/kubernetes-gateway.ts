@@ -78,10 +78,15 @@ export async function kubernetesGateway(
     readonly plain?: boolean
     readonly connection?: Partial<Connection>
     /** Replaces the lending of one lease for ever. */
-    readonly borrow?: (world: KubernetesServer) => Promise<Lease>
+    readonly borrow?: (world: KubernetesServer, refused?: Lease) => Promise<Lease>
+    /** Authority of client certificates that the API server takes. */
+    readonly clientCa?: string
   } = {},
 ): Promise<KubernetesGateway> {
-  const world = await startKubernetes({ isPlain: settings.plain ?? false })
+  const world = await startKubernetes({
+    isPlain: settings.plain ?? false,
+    ...(settings.clientCa === undefined ? {} : { clientCa: settings.clientCa }),
+  })
   const connection: Connection = {
     name: 'prod',
     protocol: 'kubernetes',
@@ -124,7 +129,7 @@ export async function kubernetesGateway(
     masker: maskerFor(settings.masks ?? [], Buffer.alloc(32, 7))(identity, connection),
     recorder,
     approvals: people,
-    leases: { borrow: async () => (await settings.borrow?.(world)) ?? lease },
+    leases: { borrow: async (_, __, refused) => (await settings.borrow?.(world, refused)) ?? lease },
     clock: systemClock,
     keptRows: 100,
   })
