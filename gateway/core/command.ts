@@ -48,6 +48,12 @@ export interface SqlCommand extends CommandBase {
   readonly shape?: object
 }
 
+/**
+ * Stands in an argument vector for everything from the first word on that the text does not tell, and for such a path. Allow rules never take
+ * it for a word; ask and deny rules take it for any.
+ */
+export const UNKNOWN_WORDS = '⟦not known⟧'
+
 export interface SshCommand extends CommandBase {
   readonly protocol: 'ssh'
   readonly request: 'exec' | 'shell' | 'sftp' | 'forward' | 'agent' | 'x11'

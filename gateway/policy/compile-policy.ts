@@ -107,10 +107,23 @@ interface CompiledRule {
   readonly rule: Rule
   readonly mismatch: RuleMatcher
   readonly decision: Decision
+  /** Of a command that was not understood, and may be what the rule is about. */
+  readonly perhaps: Decision
 }
 
 function compileRule(rule: Rule): CompiledRule {
-  return { rule, mismatch: ruleMatcher(rule), decision: decisionOf(rule.outcome, rule.name, rule.because, rule.approvers) }
+  const { name, outcome, because, approvers } = rule
+  return {
+    rule,
+    mismatch: ruleMatcher(rule),
+    decision: decisionOf(outcome, name, because, approvers),
+    perhaps: decisionOf(
+      outcome,
+      name,
+      `it was not understood, and may be what the rule is about${because === null ? '' : `: ${because}`}`,
+      approvers,
+    ),
+  }
 }
 
 /** An ask that names nobody cannot be answered, so it is a deny. */
@@ -157,11 +170,18 @@ function makeJudge(entry: ConnectionEntry, connection: Connection, rules: readon
   const decide = (command: Command): Decision => {
     const bits = effectBits(command)
     let scope: Scope | null = null
+    /** The strictest rule that may be about a command which nobody understood: people may decide on it, an allow rule may not. */
+    let perhaps: Decision | null = null
     for (const step of steps) {
-      if (step.mismatch(command, bits) !== null) continue
-      if (step.when === null) return step.decision
-      scope ??= commandScope(session, command)
-      if (applies(step.rule, step.when(scope))) return step.decision
+      const mismatch = step.mismatch(command, bits)
+      const isPerhaps = mismatch === 'perhaps' && step.rule.outcome !== 'allow'
+      if (mismatch !== null && !isPerhaps) continue
+      if (step.when !== null) {
+        scope ??= commandScope(session, command)
+        if (!applies(step.rule, step.when(scope))) continue
+      }
+      if (isPerhaps) perhaps ??= step.perhaps
+      else return step.decision.outcome === 'allow' && perhaps !== null ? perhaps : step.decision
     }
     return fallback.outcome === 'allow' && !isUnderstood(command) ? notUnderstood : fallback
   }

@@ -1,10 +1,12 @@
 // Does the `ssh:` part of a rule take an ssh command? An allow rule must cover everything the command does; ask and deny
 // need one thing in common. Where a text can be read in more than one way, allow reads it narrowly and deny widely.
+import { UNKNOWN_WORDS } from '../core/command.ts'
 import type { SshCommand } from '../core/command.ts'
 import type { Glob } from './glob.ts'
 import type { ArgvPattern, Outcome, SshPart } from './policy-file.ts'
 
-export type SshMismatch = 'certainty' | 'requests' | 'programs' | 'commands' | 'operations' | 'paths'
+/** `perhaps`: the line was not understood, and may hold what an ask or deny rule names. */
+export type SshMismatch = 'certainty' | 'requests' | 'programs' | 'commands' | 'operations' | 'paths' | 'perhaps'
 
 /** Requests whose content nobody can read; a rule takes them by naming them. */
 const unreadable = new Set<SshCommand['request']>(['shell', 'forward', 'agent', 'x11'])
@@ -23,8 +25,9 @@ export function sshMatcher(part: SshPart, outcome: Outcome): (command: SshComman
     ) {
       return 'certainty'
     }
-    if (part.programs !== null && !covers(part.programs, command.programs, allows, programMatches)) return 'programs'
-    if (part.commands !== null && !covers(part.commands, command.argvs, allows, argvMatches)) return 'commands'
+    const isOpaque = command.request === 'exec' && command.certainty !== 'parsed'
+    if (part.programs !== null && !covers(part.programs, command.programs, allows, programMatches)) return isOpaque ? 'perhaps' : 'programs'
+    if (part.commands !== null && !covers(part.commands, command.argvs, allows, argvMatches)) return isOpaque ? 'perhaps' : 'commands'
     if (part.operations !== null && (command.operation === null || !part.operations.includes(command.operation))) return 'operations'
     if (part.paths !== null && !covers(part.paths, command.paths, allows, pathMatches)) return 'paths'
     return null
@@ -49,13 +52,26 @@ function programMatches(pattern: Glob, program: string, allows: boolean): boolea
   return (!allows || programFolders.test(program)) && pattern.matches(program.slice(program.lastIndexOf('/') + 1))
 }
 
-/** Word by word. */
+/**
+ * Word by word. Words that are not known may be none or many, and any: to allow them takes an open end before which all words are known;
+ * ask and deny rules are met when the known words before them are.
+ */
 export function argvMatches(pattern: ArgvPattern, argv: readonly string[], allows: boolean): boolean {
+  const known = argv.indexOf(UNKNOWN_WORDS)
+  if (known !== -1 && allows && !(pattern.isOpen && pattern.words.length <= known)) return false
+  if (known !== -1 && !allows) {
+    return (
+      pattern.words.slice(0, known).every((word, index) => wordMatches(word, argv, index, allows)) &&
+      (pattern.isOpen || pattern.words.length >= known)
+    )
+  }
   if (pattern.isOpen ? argv.length < pattern.words.length : argv.length !== pattern.words.length) return false
-  return pattern.words.every((word, index) => {
-    const text = argv[index] ?? ''
-    return index === 0 ? programMatches(word, text, allows) : word.matches(text)
-  })
+  return pattern.words.every((word, index) => wordMatches(word, argv, index, allows))
+}
+
+function wordMatches(word: Glob, argv: readonly string[], index: number, allows: boolean): boolean {
+  const text = argv[index] ?? ''
+  return index === 0 ? programMatches(word, text, allows) : word.matches(text)
 }
 
 /** A path that is not absolute and plain may lead anywhere: never allowed by a pattern, always met by ask and deny. */

@@ -41,6 +41,8 @@ export function mismatchWords(mismatch: Mismatch, rule: Rule, command: Command):
       return effectWords(rule, command)
     case 'unfiltered':
       return rule.sql?.unfiltered === true ? 'it does not touch every row' : 'it touches every row'
+    case 'perhaps':
+      return 'the line was not understood and may hold what the rule names: no allow rule takes it past this one'
     case 'requests':
     case 'programs':
     case 'commands':

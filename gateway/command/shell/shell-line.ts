@@ -1,4 +1,5 @@
 // What a shell line would run: every program in it, wrappers unwrapped, and the files its redirections touch.
+import { UNKNOWN_WORDS } from '../../core/command.ts'
 import { doubt, INTERPRETERS, plain, readings } from './programs.ts'
 import type { Argument, Behaviour } from './programs.ts'
 import { readShell } from './shell-reader.ts'
@@ -7,9 +8,6 @@ import type { SimpleCommand } from './shell-word.ts'
 import { MAX_DEPTH } from './word-reader.ts'
 import { shellText, unwrap } from './wrappers.ts'
 
-/** Stands in an argument list for everything from the first argument on that the line itself does not tell. */
-const UNKNOWN_ARGUMENT = '⟦not known⟧'
-/** Bytes a policy has nothing to say about. */
 /** Words of the shell itself that run nothing and touch nothing. */
 const CONTROL = new Set([':', 'break', 'continue', 'exit', 'return', 'shift'])
 const HARMLESS_FILES = new Set(['/dev/null', '/dev/stdout', '/dev/stderr', '/dev/stdin'])
@@ -80,8 +78,10 @@ class LineReading {
     for (const name of assignments) if (GOVERNING_NAME.test(name)) this.#doubt(`it sets ${name}`)
     for (const { kind, target } of redirects) {
       if (kind === 'text') continue
-      if (target.text === null) this.#doubt('a redirection to a file that is not known')
-      else if (!HARMLESS_FILES.has(target.text)) (kind === 'read' ? this.reads : this.writes).add(target.text)
+      if (target.text === null) {
+        this.#doubt('a redirection to a file that is not known')
+        ;(kind === 'read' ? this.reads : this.writes).add(UNKNOWN_WORDS)
+      } else if (!HARMLESS_FILES.has(target.text)) (kind === 'read' ? this.reads : this.writes).add(target.text)
     }
     const [program, ...args] = words
     if (program === undefined) return
@@ -102,7 +102,7 @@ class LineReading {
     this.argvs.push([
       program,
       ...args.filter(arg => arg !== null).slice(0, unknown === -1 ? args.length : unknown),
-      ...(unknown === -1 ? [] : [UNKNOWN_ARGUMENT]),
+      ...(unknown === -1 ? [] : [UNKNOWN_WORDS]),
     ])
     const behaviour = depth > MAX_DEPTH ? doubt('it is nested too deep') : behaviourOf(program, args)
     switch (behaviour.kind) {
