@@ -54,6 +54,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .option('--pull-request <number>', 'where people are asked', readNumber)
     .option('--out <dir>', 'gets the sealed recording (default: sallyport-recording, or the next with a number that is free)')
     .option('--user <name>', 'run COMMAND as this user, without the variables that mint tokens')
+    .option('--signing-key <file>', 'sign the recording with this Ed25519 key (PEM) instead of one made for the run')
     .passThroughOptions()
     .action(async (command: readonly string[], options) =>
       done(await exec(command, options, path.join(import.meta.dirname, 'gateway.mjs'), io)),
@@ -75,7 +76,8 @@ function describe(io: Io, done: (status: number) => void): Command {
     .option('--session <id>', 'only this session')
     .option('--identity <file>', "an auditor's age key file, for an encrypted recording")
     .option('--format <format>', 'text, json, cast or html')
-    .option('--speed <factor>', 'of a terminal session', readNumber)
+    .option('--speed <factor>', 'times as fast as it happened', readNumber)
+    .option('--idle-limit <seconds>', 'no pause of a terminal is longer (2)', readNumber)
     .action(async (file: string, options) => done(await replay(file, options, io)))
 
   const policy = program.command('policy').description('check, test and explain the policy file')

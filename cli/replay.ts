@@ -13,11 +13,15 @@ import { renderPage } from '../gateway/record/page.ts'
 import { readEvents } from '../gateway/record/read-events.ts'
 import type { Unread } from '../gateway/record/read-events.ts'
 import type { RecordingSource } from '../gateway/record/recording-source.ts'
+import { textOf } from '../gateway/record/stored-event.ts'
 import type { StoredEvent } from '../gateway/record/stored-event.ts'
 import { Transcript } from '../gateway/record/transcript.ts'
 import { verifySource } from '../gateway/record/verify-recording.ts'
 import { readIdentityFile } from './identity-file.ts'
 import type { Io } from './io.ts'
+import { progressOn } from './progress.ts'
+import { RecordedTerminals } from './recorded-terminals.ts'
+import { showTerminal } from './terminal-show.ts'
 
 export const replayFormats = ['text', 'json', 'cast', 'html'] as const
 export type ReplayFormat = (typeof replayFormats)[number]
@@ -28,8 +32,10 @@ export interface ReplayOptions {
   readonly format?: string
   /** Key file of an auditor, for a recording that is encrypted. */
   readonly identity?: string
-  /** Times as fast as it happened; without it everything is shown at once. Only for `text`. */
+  /** Times as fast as it happened; without it text is shown at once, and a terminal plays in its own time. */
   readonly speed?: number
+  /** Seconds that a pause takes at most while a terminal plays. */
+  readonly idleLimit?: number
 }
 
 /** Above this, verifying first would keep people waiting. */
@@ -42,16 +48,25 @@ const WRITE_CHARS = 64 * 1024
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
   const format = readFormat(options.format ?? 'text')
   if (options.speed !== undefined && !(options.speed > 0)) throw new SallyportError('USAGE', '--speed must be a number above 0')
+  if (options.idleLimit !== undefined && !(options.idleLimit > 0))
+    throw new SallyportError('USAGE', '--idle-limit must be a number above 0')
   const identities = options.identity === undefined ? null : readIdentityFile(options.identity)
   const source = await openRecording(file)
   try {
     const open = await openerOf(source, identities)
     const isHonest = await verifyFirst(file, source, identities, io)
     const unread: Unread = { sealed: 0, broken: 0 }
+    const terminals = new RecordedTerminals(source, identities)
+    const terminal = format === 'cast' ? terminals.choose(options.session, words => io.stderr(`sallyport: ${words}\n`)) : null
+    if (terminal !== null) {
+      const isWhole = await showTerminal(await terminals.read(terminal), options, io)
+      if (!isWhole) io.stderr(`sallyport: the end of ${terminal} is missing: its gateway died\n`)
+      return isHonest ? 0 : 1
+    }
     const events = ofSession(readEvents(source, unread, open), options.session)
     switch (format) {
       case 'text':
-        await showText(events, options.speed, io)
+        await showText(events, options.speed, terminals, io)
         break
       case 'json':
         await showJson(events, io)
@@ -105,7 +120,9 @@ async function verifyFirst(file: string, source: RecordingSource, identities: re
     io.stderr('sallyport: not verified, it is large: `sallyport verify` does that\n')
     return true
   }
-  const report = await verifySource(file, source, identities === null ? {} : { identities })
+  const progress = progressOn(io, 'verifying')
+  const options = identities === null ? {} : { identities }
+  const report = await verifySource(file, source, { ...options, onProgress: progress.show }).finally(progress.end)
   if (report.verdict === 'intact') return true
   io.stderr(`sallyport: ${report.words}: ${report.wrong.join('; ')}\n`)
   return report.verdict !== 'tampered'
@@ -121,7 +138,12 @@ async function* ofSession(events: AsyncIterable<StoredEvent>, session: string | 
   if (session !== undefined && !isFound) throw new SallyportError('USAGE', `the recording has no session ${JSON.stringify(session)}`)
 }
 
-async function showText(events: AsyncIterable<StoredEvent>, speed: number | undefined, io: Io): Promise<void> {
+async function showText(
+  events: AsyncIterable<StoredEvent>,
+  speed: number | undefined,
+  terminals: RecordedTerminals,
+  io: Io,
+): Promise<void> {
   const transcript = new Transcript()
   const forever = new AbortController().signal
   let shown = ''
@@ -133,6 +155,7 @@ async function showText(events: AsyncIterable<StoredEvent>, speed: number | unde
       before = event.ms
     }
     shown += transcript.tell(event)
+    if (event.kind === 'file' && event['operation'] === 'terminal-open') shown += await terminals.text(textOf(event['path']))
     if (speed === undefined && shown.length < WRITE_CHARS) continue
     io.stdout(shown)
     shown = ''

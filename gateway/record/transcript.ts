@@ -45,7 +45,10 @@ export class Transcript {
       case 'mask':
         return `-- masked: ${shown(event['column']) || 'text'} by rule ${shown(event['rule'])}, ${numberOf(event['values'])} values\n`
       case 'file':
-        return `${this.#naming(event)}-- ${shown(event['operation'])} ${shown(event['path'])}, ${numberOf(event['bytes'])} bytes\n`
+        return (
+          terminalSaid(event) ??
+          `${this.#naming(event)}-- ${shown(event['operation'])} ${shown(event['path'])}, ${numberOf(event['bytes'])} bytes\n`
+        )
       case 'error':
         return `${this.#naming(event)}ERROR:  ${shown(event['code'])}: ${shown(event['message'])}\n`
       case 'session.close':
@@ -87,6 +90,20 @@ export class Transcript {
   #naming(event: StoredEvent): string {
     const command = event['command']
     return typeof command === 'number' && command !== this.#command ? `-- of command ${command}\n` : ''
+  }
+}
+
+/** null = another file than a terminal's. What stood in it is told by whoever has its recording. */
+function terminalSaid(event: StoredEvent): string | null {
+  switch (event['operation']) {
+    case 'terminal-open':
+      return `-- terminal ${shown(event['path'])}\n`
+    case 'terminal-truncated':
+      return `-- the recording of ${shown(event['path'])} ends here: it was too long\n`
+    case 'terminal':
+      return `-- terminal ${shown(event['path'])} closed, ${numberOf(event['bytes'])} bytes${numberOf(event['omitted']) > 0 ? `, ${numberOf(event['omitted'])} more not kept` : ''}\n`
+    default:
+      return null
   }
 }
 

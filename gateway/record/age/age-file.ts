@@ -25,7 +25,8 @@ export class AgeWriter {
 
   /** The content of the whole file for whoever writes it; null when it is not as it was written. */
   reopen(file: Buffer): Buffer | null {
-    return openPayload(file, this.#head.length, this.#key)
+    const { content, isWhole } = openChunks(file, this.#head.length, this.#key)
+    return isWhole ? content : null
   }
 
   push(bytes: Buffer): Buffer {
@@ -66,23 +67,34 @@ export function encryptAge(bytes: Buffer, recipients: readonly AgeKey[]): Buffer
 
 /** The content; null when the file is not for these identities, or a byte of it was changed, added or cut off. */
 export function decryptAge(file: Buffer, identities: readonly AgeIdentity[]): Buffer | null {
-  const header = openHeader(file, identities)
-  if (header === null || file.length < header.bytes + NONCE_BYTES + TAG_BYTES) return null
-  const start = header.bytes + NONCE_BYTES
-  return openPayload(file, start, payloadKey(header.fileKey, file.subarray(header.bytes, start)))
+  const opened = decryptAgeSoFar(file, identities)
+  return opened?.isWhole === true ? opened.content : null
 }
 
-function openPayload(file: Buffer, start: number, key: Buffer): Buffer | null {
+/** The same for a file whose writer died: its whole chunks up to the first that does not open. null = not even a header for these identities. */
+export function decryptAgeSoFar(
+  file: Buffer,
+  identities: readonly AgeIdentity[],
+): { readonly content: Buffer; readonly isWhole: boolean } | null {
+  const header = openHeader(file, identities)
+  if (header === null || file.length < header.bytes + NONCE_BYTES) return null
+  const start = header.bytes + NONCE_BYTES
+  return openChunks(file, start, payloadKey(header.fileKey, file.subarray(header.bytes, start)))
+}
+
+function openChunks(file: Buffer, start: number, key: Buffer): { readonly content: Buffer; readonly isWhole: boolean } {
   const out: Buffer[] = []
   for (let at = start, chunk = 0; at < file.length; at += CHUNK_BYTES + TAG_BYTES, chunk += 1) {
     const sealed = file.subarray(at, at + CHUNK_BYTES + TAG_BYTES)
-    const isLast = at + sealed.length === file.length
-    const opened = openChunk(sealed, key, nonceOf(chunk, isLast))
+    const isEnd = at + sealed.length === file.length
+    const last = isEnd ? openChunk(sealed, key, nonceOf(chunk, true)) : null
+    const opened = last ?? openChunk(sealed, key, nonceOf(chunk, false))
     // Only an empty file ends in an empty chunk.
-    if (opened === null || (opened.length === 0 && chunk > 0)) return null
+    if (opened === null || (opened.length === 0 && chunk > 0)) break
     out.push(opened)
+    if (last !== null) return { content: Buffer.concat(out), isWhole: true }
   }
-  return Buffer.concat(out)
+  return { content: Buffer.concat(out), isWhole: false }
 }
 
 function openChunk(sealed: Buffer, key: Buffer, nonce: Buffer): Buffer | null {
