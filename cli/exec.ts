@@ -28,6 +28,7 @@ export interface ExecOptions {
   readonly pullRequest?: number
   readonly out?: string
   readonly user?: string
+  readonly signingKey?: string
 }
 
 /** @returns COMMAND's exit status; 128 + n when signal n ended it. @throws {SallyportError} when it was not started, or not sealed. */
@@ -90,6 +91,7 @@ function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchReque
     timeToLiveMs: null,
     artifact: null,
     attest: false,
+    ...(options.signingKey === undefined ? {} : { signingKey: readText(options.signingKey) }),
   }
 }
 

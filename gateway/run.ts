@@ -22,6 +22,7 @@ import { maskerFor } from './mask/masker-for.ts'
 import { credentialsOf } from './policy/policy-file.ts'
 import { readRecipient } from './record/age/age-keys.ts'
 import { openRunLog } from './record/run-log.ts'
+import { readSigner, type NoteSigner } from './record/signed-note.ts'
 import { openAttestation } from './run-attestation.ts'
 import { readEvent } from './run-event.ts'
 import { finishRun } from './run-end.ts'
@@ -61,7 +62,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const attest = openAttestation(launch, identity, run, idToken)
   const encryptTo = runPolicy.file.recording.encryptTo.map(readRecipient)
   const dir = launch.out ?? mkdtempSync(path.join(os.tmpdir(), 'sallyport-recording-'))
-  const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo, sinks })
+  const log = openRunLog({ dir, origin: originOf(run), clock, encryptTo, sinks, ...signerOf(launch) })
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
@@ -186,6 +187,17 @@ function doorOf(
     return { protocol: 'kubernetes', name: connection.name, port, ticket, authority: certificate.authority }
   }
   return { protocol: 'postgres', name: connection.name, port, ticket, user, database: connection.database ?? user }
+}
+
+/** The key that the launcher brought; none: the log makes one. */
+function signerOf({ signingKey }: LaunchRequest): { readonly signer?: NoteSigner } {
+  if (signingKey === undefined) return {}
+  const signer = readSigner(signingKey)
+  if (signer !== null) return { signer }
+  throw new SallyportError('USAGE', 'the signing key is not an Ed25519 key', {
+    why: 'it is neither PEM (PKCS #8) nor PRIVATE+KEY+name+hash+base64, or it needs a passphrase',
+    fix: 'openssl genpkey -algorithm ed25519 -out FILE',
+  })
 }
 
 /** Names the log and its key: unguessable, without blanks or plus signs (C2SP signed notes). */

@@ -31,6 +31,7 @@ const launch = z.object({
   timeToLiveMs: z.nullable(z.number().check(z.positive())),
   artifact: z.nullable(z.object({ name: z.string(), retentionDays: z.nullable(z.int().check(z.positive())) })),
   attest: z.boolean(),
+  signingKey: z.exactOptional(z.string()),
 })
 
 const ready = z.object({

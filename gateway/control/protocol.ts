@@ -35,6 +35,8 @@ export interface LaunchRequest {
   /** Upload settings for the `artifact` sink; null = no artifact (exec). */
   readonly artifact: { readonly name: string; readonly retentionDays: number | null } | null
   readonly attest: boolean
+  /** A key to sign the recording with, as its file holds it; left out = the gateway makes one for this run. */
+  readonly signingKey?: string
 }
 
 export interface Endpoint {

@@ -13,17 +13,19 @@ export class CheckpointFiles {
   readonly #newest: string
   readonly #earlier: LogFile
   readonly #signer: NoteSigner
+  readonly #origin: string
   #note: string | null = null
   /** The last note in the file of the earlier ones. */
   #kept: string | null = null
   #isTorn = false
   #size = 0
 
-  constructor(disk: Disk, dir: string, signer: NoteSigner) {
+  constructor(disk: Disk, dir: string, signer: NoteSigner, origin: string) {
     this.#disk = disk
     this.#newest = path.join(dir, CHECKPOINT_FILE)
     this.#earlier = new LogFile(disk, path.join(dir, CHECKPOINTS_FILE))
     this.#signer = signer
+    this.#origin = origin
   }
 
   /** Lines under the newest checkpoint. */
@@ -40,7 +42,7 @@ export class CheckpointFiles {
   sign(tree: MerkleTree, isSynced: boolean): void {
     if (tree.size === this.#size && this.#note !== null) return
     failpoint('checkpoint.before')
-    const note = signCheckpoint({ origin: this.#signer.name, size: tree.size, root: tree.root() }, this.#signer)
+    const note = signCheckpoint({ origin: this.#origin, size: tree.size, root: tree.root() }, this.#signer)
     if (this.#note !== null && this.#kept !== this.#note) this.#keep(this.#note)
     failpoint('checkpoint.between-files')
     replaceFile(this.#disk, this.#newest, note, isSynced)

@@ -4,7 +4,7 @@ import { canonicalBase64, openNote, signNote } from './signed-note.ts'
 import type { NoteSigner, NoteVerifier } from './signed-note.ts'
 
 export interface Checkpoint {
-  /** Which log; here also the name of its key. */
+  /** Which log: the name of its key, or below it where one key signs many logs. */
   readonly origin: string
   /** Number of lines. */
   readonly size: number
@@ -19,7 +19,8 @@ export function signCheckpoint(checkpoint: Checkpoint, signer: NoteSigner): stri
 export function openCheckpoint(note: string, verifier: NoteVerifier): Checkpoint | null {
   const text = openNote(note, verifier)
   const [, origin, digits, base64] = /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([^\n]+)\n$/u.exec(text ?? '') ?? []
-  if (origin !== verifier.name || digits === undefined || base64 === undefined) return null
+  if (origin === undefined || digits === undefined || base64 === undefined) return null
+  if (origin !== verifier.name && !origin.startsWith(`${verifier.name}/`)) return null
   const root = canonicalBase64(base64)
   return root?.length === HASH_BYTES ? { origin, size: Number(digits), root } : null
 }

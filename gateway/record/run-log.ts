@@ -65,6 +65,8 @@ export interface RunLogOptions {
   /** Names the log and its key, e.g. `github.com/acme/shop/run/7712.1/4f9c…`: no white space, no `+`. */
   readonly origin: string
   readonly clock: Clock
+  /** A key that outlives the run, and signs others too; left out: one is made, and dies with the log. */
+  readonly signer?: NoteSigner
   /** The auditors; none = everybody who has the files can read them. */
   readonly encryptTo?: readonly AgeKey[]
   /** Those that can get the log piece by piece while the run goes on. */
@@ -106,6 +108,7 @@ export class RunLog implements Recorder {
   readonly #clock: Clock
   readonly #limits: RunLogLimits
   readonly #signer: NoteSigner
+  readonly #origin: string
   readonly #file: LogFile
   readonly #reserve: Reserve
   readonly #checkpoints: CheckpointFiles
@@ -133,7 +136,8 @@ export class RunLog implements Recorder {
     this.#disk = options.disk ?? fs
     this.#clock = options.clock
     this.#limits = { ...runLogLimits, ...options.limits }
-    this.#signer = createSigner(options.origin)
+    this.#signer = options.signer ?? createSigner(options.origin)
+    this.#origin = options.signer === undefined ? options.origin : `${options.signer.name}/${options.origin}`
     this.key = this.#signer.text
     const { encryptTo = [] } = options
     this.#seal = encryptTo.length === 0 ? null : new LineSeal(encryptTo)
@@ -153,7 +157,7 @@ export class RunLog implements Recorder {
         ...(options.shipping === undefined ? {} : { limits: options.shipping }),
       })
       this.#reserve = new Reserve(this.#disk, options.dir, this.#limits.reserveBytes)
-      this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer)
+      this.#checkpoints = new CheckpointFiles(this.#disk, options.dir, this.#signer, this.#origin)
       this.#terminals = this.#openTerminals()
     } catch (cause) {
       throw new SallyportError('RECORDING_FAILED', `cannot start a recording in ${options.dir}`, { why: whyOf(cause), cause })
@@ -295,7 +299,7 @@ export class RunLog implements Recorder {
       this.#checkpoints.sign(this.#tree, true)
       this.#reserve.release()
       const root = this.#tree.root().toString('base64')
-      const { origin, key, lines } = { origin: this.#signer.name, key: this.key, lines: this.#tree.size }
+      const { origin, key, lines } = { origin: this.#origin, key: this.key, lines: this.#tree.size }
       const { policy, identity, run } = this.#opening ?? { policy: null, identity: null, run: null }
       const closed = { at: this.#clock.now().toISOString(), reason }
       await this.#writePage({ counts, ...closed })
@@ -325,7 +329,7 @@ export class RunLog implements Recorder {
   }
 
   #writeKeys(seal: LineSeal): Buffer {
-    const keys = seal.keyFile(this.#signer.name)
+    const keys = seal.keyFile(this.#origin)
     replaceFile(this.#disk, path.join(this.dir, KEYS_FILE), keys, true)
     syncFolder(this.#disk, this.dir)
     return keys

@@ -1,7 +1,7 @@
 // C2SP signed notes with Ed25519 keys: a text, a blank line, and lines `— NAME BASE64(key id ‖ signature)`.
 // Strict on purpose: a note that is not spelled as a signer spells it does not verify.
 // https://c2sp.org/signed-note
-import { createPublicKey, generateKeyPairSync, hash, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, hash, sign, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
 const ED25519 = 1
@@ -9,6 +9,9 @@ const KEY_ID_BYTES = 4
 const SIGNATURE_BYTES = 64
 /** What precedes the 32 bytes of an Ed25519 public key in SubjectPublicKeyInfo (RFC 8410). */
 const SPKI_HEAD = Buffer.from('302a300506032b6570032100', 'hex')
+/** What precedes the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410). */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex')
+const SEED_BYTES = 32
 
 export interface NoteVerifier {
   readonly name: string
@@ -30,6 +33,30 @@ export interface NoteSigner extends NoteVerifier {
 export function createSigner(name: string): NoteSigner {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519')
   const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(SPKI_HEAD.length)
+  return { ...verifierOf(name, raw), privateKey }
+}
+
+/**
+ * Reads an Ed25519 key that somebody keeps: PEM (PKCS #8), or `PRIVATE+KEY+name+hash+base64` as tools for signed notes write it.
+ * @param name of a key in PEM, which has none of its own. null when it is neither, or its hash does not belong to it.
+ */
+export function readSigner(text: string, name = 'sallyport'): NoteSigner | null {
+  const [, given, hex, base64] = /^PRIVATE\+KEY\+([^+]+)\+([0-9a-f]{8})\+(\S+)$/u.exec(text.trim()) ?? []
+  const typed = base64 === undefined ? null : canonicalBase64(base64)
+  try {
+    if (given === undefined) return signerOf(name, createPrivateKey(text))
+    if (typed?.length !== 1 + SEED_BYTES || typed[0] !== ED25519) return null
+    const key = Buffer.concat([PKCS8_HEAD, typed.subarray(1)])
+    const signer = signerOf(given, createPrivateKey({ key, format: 'der', type: 'pkcs8' }))
+    return signer?.keyId.toString('hex') === hex ? signer : null
+  } catch {
+    return null
+  }
+}
+
+function signerOf(name: string, privateKey: KeyObject): NoteSigner | null {
+  if (privateKey.asymmetricKeyType !== 'ed25519' || !isName(name)) return null
+  const raw = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(SPKI_HEAD.length)
   return { ...verifierOf(name, raw), privateKey }
 }
 

@@ -111,7 +111,7 @@ class Verification {
       unchecked,
       key: verifier?.text ?? null,
       isKeyPinned: this.#pinned !== null,
-      origin: verifier?.name ?? null,
+      origin: checkpoints.at(-1)?.origin ?? verifier?.name ?? null,
       lines: log.lines,
       root: log.root.toString('base64'),
       counts: log.sealedLines > 0 && this.#signedCounts !== null ? countsOf(this.#signedCounts) : log.counts,
@@ -150,6 +150,8 @@ class Verification {
       if (checkpoint === null) findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is not signed by the key`)
       else if (checkpoint.size <= (opened.at(-1)?.size ?? 0))
         findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is out of order`)
+      else if (checkpoint.origin !== (opened.at(-1) ?? checkpoint).origin)
+        findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is of another log`)
       else opened.push(checkpoint)
     }
     if (newest === null) {
@@ -164,6 +166,7 @@ class Verification {
     findings.checked.push(`the signature of the checkpoint: ${last.size} lines, key ${verifier.text}`)
     if (opened.length > 0)
       findings.checked.push(`the signatures of ${opened.length} earlier checkpoints, and that each lies on the same tree`)
+    if (last.origin !== (opened.at(-1) ?? last).origin) findings.tampered('the checkpoint is of another log than those before it')
     const before = opened.at(-1)?.size ?? 0
     if (last.size < before) findings.tampered('the checkpoint is older than those before it')
     else if (last.size > before) opened.push(last)

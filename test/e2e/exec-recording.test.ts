@@ -1,5 +1,6 @@
 // Recordings that `sallyport exec` ships and encrypts, end to end with the built cli.
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -22,6 +23,28 @@ describe('a recording of sallyport exec', () => {
   beforeEach(() => {
     rmSync(rec, { recursive: true, force: true })
     stage.writeToken()
+  })
+
+  it('that is signed with a key of ours verifies with it, run after run; a file that is no key starts nothing', async () => {
+    stage.writePolicy()
+    const pem = path.join(stage.dir, 'audit.pem')
+    writeFileSync(pem, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }))
+    const keys: string[] = []
+    for (const _ of [1, 2]) {
+      rmSync(rec, { recursive: true, force: true })
+      stage.writeToken()
+      const ran = await stage.exec(psql('SELECT 1'), ['--signing-key', pem])
+      assert.equal(ran.status, 0, ran.stderr)
+      keys.push(/key (sallyport\+[0-9a-f]{8}\+\S+)/.exec(ran.stderr)?.[1] ?? '')
+      assert.equal((await stage.sallyport(['verify', rec, '--key', keys[0] ?? ''])).status, 0)
+    }
+    assert.deepEqual(keys[1], keys[0])
+    writeFileSync(pem, 'not a key')
+    rmSync(rec, { recursive: true, force: true })
+    stage.writeToken()
+    const refused = await stage.exec(psql('SELECT 1'), ['--signing-key', pem])
+    assert.deepEqual([refused.status, refused.stdout], [2, ''])
+    assert.match(refused.stderr, /SALLYPORT-E32 the signing key is not an Ed25519 key/)
   })
 
   it('that is encrypted holds nothing that was run or seen, verifies, and is shown to its auditor', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { openCheckpoint, signCheckpoint, splitCheckpoints } from '../../gateway/record/checkpoint.ts'
-import { createSigner, openNote, readVerifier, signNote } from '../../gateway/record/signed-note.ts'
+import { createSigner, openNote, readSigner, readVerifier, signNote } from '../../gateway/record/signed-note.ts'
 
 /** The published example of the note format (golang.org/x/mod/sumdb/note). */
 const peter = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
@@ -53,6 +53,28 @@ describe('a signed note', () => {
 
   it('has no key for a name that a note cannot hold', () => {
     for (const name of ['', 'a b', 'a+b', 'a\nb', 'a\u0000b']) assert.throws(() => createSigner(name), RangeError)
+  })
+})
+
+describe('a key that somebody keeps', () => {
+  it('is read from PEM, and from the form that tools for signed notes write', () => {
+    const { privateKey } = generateKeyPairSync('ed25519')
+    const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+    const signer = readSigner(pem, 'acme/audit')!
+    assert.match(signer.text, /^acme\/audit\+[0-9a-f]{8}\+/)
+    assert.equal(openNote(signNote('hello\n', signer), readVerifier(signer.text)!), 'hello\n')
+    const raw = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(-32)
+    const written = `PRIVATE+KEY+acme/audit+${signer.keyId.toString('hex')}+${Buffer.concat([Buffer.of(1), raw]).toString('base64')}`
+    assert.equal(readSigner(`${written}\n`)!.text, signer.text)
+    assert.equal(readSigner(written.replace('acme/audit', 'acme/other')), null)
+    // The example of golang.org/x/mod/sumdb/note.
+    const known = readSigner('PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz')
+    assert.equal(known!.text, peter)
+  })
+
+  it('is nothing else', () => {
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+    for (const text of ['', 'hello', rsa, 'PRIVATE+KEY+a+00000000+AQ==']) assert.equal(readSigner(text), null)
   })
 })
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { signCheckpoint } from '../../gateway/record/checkpoint.ts'
+import { openCheckpoint, signCheckpoint } from '../../gateway/record/checkpoint.ts'
 import type { RecordingSource } from '../../gateway/record/recording-source.ts'
 import { createSigner } from '../../gateway/record/signed-note.ts'
 import { verifyRecording, verifySource } from '../../gateway/record/verify-recording.ts'
@@ -232,6 +232,38 @@ describe('verifying a recording that was changed', () => {
     writeFileSync(path.join(work, 'z.zip'), zip)
     const report = await verifyRecording(path.join(work, 'z.zip'))
     assert.deepEqual([report.verdict, report.line], ['tampered', 3])
+  })
+})
+
+describe('recordings that one key signs', () => {
+  it('are each intact with that key, under a name of their own below its name', async () => {
+    const signer = createSigner('acme/audit')
+    const dirs = ['first', 'second'].map(name => path.join(root, name))
+    for (const [index, dir] of dirs.entries()) {
+      const { log } = logIn(dir, { signer, origin: `run/${index}` })
+      tellStory(log, `s-${index}`)
+      const { key: said } = await log.seal({ reason: 'finished' })
+      assert.equal(said, signer.text)
+      const report = await verifyRecording(dir, { key: signer.text })
+      assert.deepEqual([report.words, report.key, report.origin], ['Intact', signer.text, `acme/audit/run/${index}`])
+      assert.equal((await verifyRecording(path.join(dir, 'replay.html'), { key: signer.text })).words, 'Intact')
+    }
+    const [first, second] = [filesOf(dirs[0]!), filesOf(dirs[1]!)]
+    for (const name of names)
+      assert.equal(
+        (await verifySource('mixed', memory({ ...first, [name]: second[name]! }), { key: signer.text })).verdict,
+        'tampered',
+        name,
+      )
+    assert.equal((await verifyRecording(dirs[0]!, { key })).verdict, 'tampered', 'the key of another log')
+  })
+
+  it('are not taken for those of a key whose name only begins the same', () => {
+    const [signer, other] = [createSigner('acme/audit'), createSigner('acme/aud')]
+    const note = signCheckpoint({ origin: 'acme/audit/run/1', size: 0, root: Buffer.alloc(32) }, other)
+    assert.equal(openCheckpoint(note, other), null)
+    const right = signCheckpoint({ origin: 'acme/audit/run/1', size: 0, root: Buffer.alloc(32) }, signer)
+    assert.equal(openCheckpoint(right, signer)?.origin, 'acme/audit/run/1')
   })
 })
 
