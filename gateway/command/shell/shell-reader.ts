@@ -19,6 +19,9 @@ const DOUBTED = new Set(['function', 'select', 'coproc'])
 
 const RESERVED = new Set([...CLOSERS, ...DOUBTED, 'if', 'while', 'until', 'for', 'case', 'in', 'time', '{', '!', '[['])
 
+/** Joined lines are one before anything is read: `$` and `(` on two of them are a substitution. */
+const SPLIT_OPERATOR = /[$<>&|;({`!]\\\n/
+
 interface HereDocument {
   readonly delimiter: string
   readonly isQuoted: boolean
@@ -34,6 +37,7 @@ class ShellReader {
 
   constructor(text: string, depth: number, found: SimpleCommand[]) {
     if (text.length > MAX_LINE_CHARACTERS) throw new ShellDoubt('it is too long')
+    if (SPLIT_OPERATOR.test(text)) throw new ShellDoubt('a line is joined within an operator')
     if (depth > MAX_DEPTH) throw new ShellDoubt('it is nested too deep')
     this.#depth = depth
     this.#found = found
@@ -219,15 +223,11 @@ class ShellReader {
     this.#expect('esac')
   }
 
-  /** [[ … ]]: words and operators. Comparing numbers is arithmetic, and arithmetic can run commands. */
+  /** [[ … ]]: words. Comparing numbers is arithmetic, and arithmetic can run commands; what follows an operator is a command to sh. */
   #test(): void {
     for (;;) {
       this.#blanksAndLines()
-      const operator = /^(?:&&|\|\||[()<>])/.exec(this.#in.peek(2))?.[0]
-      if (operator !== undefined) {
-        this.#in.at += operator.length
-        continue
-      }
+      if (/^[&|()<>]/.test(this.#in.peek())) throw new ShellDoubt('an operator in [[ ]] is one of the line to sh')
       const word = this.#in.readWord()
       if (word === null) throw new ShellDoubt('a [[ is not closed')
       if (word.source === ']]') return
@@ -242,7 +242,13 @@ class ShellReader {
     const redirects: Redirect[] = []
     for (;;) {
       this.#in.skipBlanks()
-      if (this.#redirect(redirects)) continue
+      const isBoth = this.#in.peek(2) === '&>'
+      if (this.#redirect(redirects)) {
+        this.#in.skipBlanks()
+        // To sh the command ends at the &, and what follows the file is another one.
+        if (isBoth && !/^(?:[\n;|&)]|$)/.test(this.#in.peek())) throw new ShellDoubt('words after &> are a command to sh')
+        continue
+      }
       const word = this.#in.readWord()
       if (word === null) break
       const name = words.length === 0 ? /^([A-Za-z_][A-Za-z0-9_]*)(\[|\+?=)/.exec(word.source) : null

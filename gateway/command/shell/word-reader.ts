@@ -271,6 +271,8 @@ export class WordReader {
       const escape = /^(?:([abeEfnrtv\\'"?])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8}))/.exec(this.peek(9))
       if (escape === null) throw new ShellDoubt('an escape that is not known')
       const [all, letter, octal, hex, short, long] = escape
+      // sh has no $'…': to it the text would end here.
+      if (letter === "'") throw new ShellDoubt("a quote in $'…' ends it in sh")
       this.at += all.length
       if (letter !== undefined) text += letters[letter] ?? letter
       else {
