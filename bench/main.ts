@@ -1,11 +1,13 @@
 // `npm run bench`: every table, one after the other; `npm run bench -- recording` only the one.
 import { benchPostgres } from './postgres.ts'
 import { benchRecording } from './recording.ts'
+import { benchReplayPage } from './replay-page.ts'
 import { benchSsh } from './ssh.ts'
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   postgres: benchPostgres,
   recording: () => benchRecording(),
+  page: () => benchReplayPage(),
   ssh: () => benchSsh(),
 }
 const wanted = process.argv.slice(2)

@@ -27,7 +27,7 @@ export async function selfCheck(
   said: SaidByPage,
   terminals: CarriedTerminals,
 ): Promise<CheckResult> {
-  const { lines, root, first, last } = readLog(events)
+  const { lines, root, first, last } = await readLog(events)
   const isSealed = textMember(first, 'sealed') !== ''
   const key = isSealed ? said.key : textMember(first, 'key')
   const isClosed = isSealed ? said.isClosed : textMember(last, 'kind') === 'run.close'
@@ -60,15 +60,18 @@ function hex(bytes: ArrayBuffer): string {
   return Array.from(new Uint8Array(bytes), byte => byte.toString(16).padStart(2, '0')).join('')
 }
 
-function readLog(bytes: Uint8Array): { lines: number; root: Uint8Array; first: string; last: string } {
+/** How long the page may be without an answer to its reader while it checks itself. */
+const TURN_MS = 25
+
+async function readLog(bytes: Uint8Array): Promise<{ lines: number; root: Uint8Array; first: string; last: string }> {
   const peaks: { size: number; hash: Uint8Array }[] = []
   const text = new TextDecoder()
-  let [lines, start, first, last] = [0, 0, '', '']
+  let [lines, start, lastStart, first] = [0, 0, 0, '']
+  let turnEndsMs = performance.now() + TURN_MS
   for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
     const leaf = new Uint8Array(end - start + 1)
     leaf.set(bytes.subarray(start, end), 1)
     if (lines === 0) first = text.decode(bytes.subarray(start, end))
-    if (bytes.indexOf(10, end + 1) < 0) last = text.decode(bytes.subarray(start, end))
     let top = { size: 1, hash: sha256(leaf) }
     for (let left = peaks.at(-1); left?.size === top.size; left = peaks.at(-1)) {
       peaks.pop()
@@ -76,8 +79,13 @@ function readLog(bytes: Uint8Array): { lines: number; root: Uint8Array; first: s
     }
     peaks.push(top)
     lines += 1
+    lastStart = start
     start = end + 1
+    if (performance.now() < turnEndsMs) continue
+    await new Promise(resolve => setTimeout(resolve))
+    turnEndsMs = performance.now() + TURN_MS
   }
+  const last = text.decode(bytes.subarray(lastStart, Math.max(lastStart, start - 1)))
   const root = peaks
     .map(({ hash }) => hash)
     .reduceRight<Uint8Array | null>((right, left) => (right === null ? left : join(left, right)), null)
