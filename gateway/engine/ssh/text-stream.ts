@@ -5,8 +5,9 @@ import type { TextMask } from '../../core/masker.ts'
 const MAX_HELD_BYTES = 64 * 1024
 /** Of an over-long line, what is kept back so that a value at the border stays whole. */
 const OVERLAP_BYTES = 4 * 1024
-// oxlint-disable-next-line no-control-regex -- escape sequences of terminals: CSI, OSC, and two-byte ones
-const ESCAPES = /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)|[@-Z\\-_])/g
+/** Escape sequences of terminals (ECMA-48): CSI, OSC, the other strings, those with intermediate characters, and two-byte ones. */
+// oxlint-disable-next-line no-control-regex -- they begin with a control character
+const ESCAPES = /\u001B(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(?:\u0007|\u001B\\)|[PX^_][^\u001B]*\u001B\\|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g
 
 export class TextStream {
   /** Findings so far, by rule. */
