@@ -9,7 +9,7 @@ export class Findings {
   readonly #counts = new Map<string, { rule: string; field: string; values: number }>()
   /** Hidden texts: they are covered wherever else they stand in the same object. */
   readonly needles = new Set<string>()
-  /** The same, of any length: for places where only a whole value is looked for. */
+  /** Shorter ones: for places where only a whole value is looked for. */
   readonly words = new Set<string>()
 
   count(rule: string, field: string, values = 1): void {
@@ -20,8 +20,8 @@ export class Findings {
   }
 
   hide(text: string): void {
-    if (text !== '' && this.words.size < MAX_NEEDLES) this.words.add(text)
-    if (text.length >= MIN_NEEDLE && this.needles.size < MAX_NEEDLES) this.needles.add(text)
+    const kept = text.length < MIN_NEEDLE ? this.words : this.needles
+    if (text !== '' && kept.size < MAX_NEEDLES) kept.add(text)
   }
 
   /** Takes over the counts of another object; its needles are its own. */
@@ -32,7 +32,7 @@ export class Findings {
   /** The same with its needles: another object of the same document, of which this one holds copies. */
   take(other: Findings): void {
     this.add(other)
-    for (const word of other.words) this.hide(word)
+    for (const word of [...other.words, ...other.needles]) this.hide(word)
   }
 
   all(): readonly CoveredField[] {

@@ -83,9 +83,11 @@ function coverManifest(holder: Fields, covers: ReleaseCovers, findings: Findings
 /** What was hidden in the objects of a release, looked for in what they were made of. */
 class Hidden {
   readonly #findings: Findings
+  readonly #words: ReadonlySet<string>
 
   constructor(findings: Findings) {
     this.#findings = findings
+    this.#words = new Set([...findings.needles, ...findings.words])
   }
 
   /** Values are parts of what they become: `hunter2` of `postgres://app:hunter2@db`. */
@@ -106,7 +108,7 @@ class Hidden {
     if (typeof encoded !== 'string') return
     const plain = Buffer.from(encoded, 'base64').toString('latin1')
     let shown = plain
-    for (const word of this.#findings.words) {
+    for (const word of this.#words) {
       const needle = Buffer.from(word).toString('latin1')
       if (needle.length >= MIN_PART) shown = shown.replaceAll(needle, REDACTED)
     }
@@ -114,9 +116,8 @@ class Hidden {
   }
 
   #isHidden(text: string): boolean {
-    const { words } = this.#findings
-    if (words.has(text)) return true
-    return text.length >= MIN_PART && [...words].some(word => word.includes(text) || (word.length >= MIN_PART && text.includes(word)))
+    if (this.#words.has(text)) return true
+    return text.length >= MIN_PART && [...this.#words].some(word => word.includes(text) || (word.length >= MIN_PART && text.includes(word)))
   }
 }
 

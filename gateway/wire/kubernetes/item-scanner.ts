@@ -55,7 +55,22 @@ export class ItemScanner {
       if (this.#frameBytes > MAX_FRAME_BYTES) throw new SyntaxError('the list has too much beside its elements')
       if (bytes.length > 0) pieces.push({ kind, bytes })
     }
+    /** The next backslash, as far as it was looked for. */
+    let slash = -1
     for (let at = 0; at < chunk.length; at += 1) {
+      if (this.#isString && this.#key === null && !this.#isEscaped) {
+        // Most bytes are in strings, and most strings have no escape: to its end at once.
+        const quote = chunk.indexOf(QUOTE, at)
+        if (slash < at) slash = chunk.indexOf(BACKSLASH, at)
+        if (slash === -1) slash = chunk.length
+        const end = quote === -1 ? chunk.length : quote
+        if (slash > end || slash === chunk.length) {
+          at = end
+          if (quote !== -1) this.#isString = false
+          continue
+        }
+        at = slash
+      }
       const byte = chunk[at] ?? 0
       if (this.#isString) {
         this.#inString(byte)
