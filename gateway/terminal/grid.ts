@@ -18,7 +18,7 @@ export interface Run {
   readonly isWide: boolean
 }
 
-export function blankLine(columns: number, style: Style = plainStyle): Line {
+function blankLine(columns: number, style: Style = plainStyle): Line {
   return {
     cells: Array.from<string | null>({ length: columns }).fill(null),
     styles: Array.from<Style>({ length: columns }).fill(style),
@@ -26,7 +26,7 @@ export function blankLine(columns: number, style: Style = plainStyle): Line {
   }
 }
 
-export function cloneLine({ cells, styles, isWrapped }: Line): Line {
+function cloneLine({ cells, styles, isWrapped }: Line): Line {
   return { cells: [...cells], styles: [...styles], isWrapped }
 }
 

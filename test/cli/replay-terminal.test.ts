@@ -151,7 +151,7 @@ describe('progress', () => {
 /** Runs it with a pseudo-terminal as standard output. */
 async function onTerminal(command: string): Promise<{ output: string; code: number | null }> {
   const { CI: _, NO_COLOR: __, ...env } = process.env
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
+  const child = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
     env: { ...env, TERM: 'xterm-256color', LC_ALL: 'C.UTF-8' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
