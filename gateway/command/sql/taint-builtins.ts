@@ -2,6 +2,9 @@
 // An allow-list on purpose: a name that is neither here nor an analysed function of the database is refused while columns are masked.
 // Left out: SQL in a string (query_to_xml, ts_stat ...), files, large object contents, statistics, logical decoding, raw storage.
 
+import { oidOfBuiltinType } from './builtins.ts'
+import immutableNames from './immutable-builtins.json' with { type: 'json' }
+
 /** What calling one of them means for masked values. */
 export type BuiltinConduct =
   /** Result comes from the arguments alone: as tainted as they are. */
@@ -93,6 +96,9 @@ const EFFECT = `
 
 const COUNT = 'count row_number rank dense_rank percent_rank cume_dist ntile num_nulls num_nonnulls pg_typeof'
 
+/** Immutable functions of the server that the lists above do not name: operators' own, conversions, transitions. */
+const immutable: ReadonlySet<string> = new Set(Object.values(immutableNames).flatMap(wordsOf))
+
 const conducts: ReadonlyMap<string, BuiltinConduct> = new Map([
   ...wordsOf(PURE).map((name): [string, BuiltinConduct] => [name, 'pure']),
   ...wordsOf(EFFECT).map((name): [string, BuiltinConduct] => [name, 'effect']),
@@ -111,7 +117,8 @@ export const peekRelations: ReadonlySet<string> = new Set([
 
 /** null = not known to be harmless. */
 export function builtinConduct(name: string): BuiltinConduct | null {
-  return conducts.get(name) ?? null
+  // A type's name before a parenthesis is a cast.
+  return conducts.get(name) ?? (immutable.has(name) || oidOfBuiltinType(name) !== null ? 'pure' : null)
 }
 
 function wordsOf(text: string): readonly string[] {

@@ -1,5 +1,6 @@
 // Calls: functions, operators, casts and functional notation. Known functions of PostgreSQL by list, those of the database by their code.
 import type { CatalogFunction } from './catalog.ts'
+import { effectsOfBuiltin } from './builtins.ts'
 import { builtinConduct } from './taint-builtins.ts'
 import type { TaintReader } from './taint-reader.ts'
 import { itemNamed, lookUpIn } from './taint-scope.ts'
@@ -98,8 +99,7 @@ function taintOfFunction(reader: TaintReader, schema: string | null, name: strin
   for (const candidate of called) taint = join(taint, taintOfCode(reader, candidate, values))
   if (schema === 'information_schema' && computingHelpers.has(name)) return join(taint, derived(values))
   if (schema !== null && schema !== 'pg_catalog') {
-    if (called.length === 0) refuseUnknown(reader, name)
-    return taint
+    return called.length === 0 ? taintOfUnknown(reader, name, values) : taint
   }
   switch (builtinConduct(name)) {
     case 'pure':
@@ -117,17 +117,29 @@ function taintOfFunction(reader: TaintReader, schema: string | null, name: strin
       }
       return taint
     case null:
-      if (called.length === 0 && !mayBeColumn) refuseUnknown(reader, name)
+      if (called.length === 0 && !mayBeColumn) return taintOfUnknown(reader, name, values)
       return join(taint, derived(values))
   }
 }
 
-function refuseUnknown(reader: TaintReader, name: string): never {
-  return reader.refuse(
-    null,
-    `function ${name} is not known to keep masked columns hidden`,
-    'trust it in the policy, or call it on a connection without masks',
-  )
+/** The newest server whose own functions are known by name. */
+const KNOWN_VERSION = 190_000
+
+/**
+ * A name that neither the server nor the catalog has: most likely there is no such function, and the server says so. If somebody makes
+ * it at this moment it may read anything, so what it gives counts as masked; and no masked value is given to it.
+ */
+function taintOfUnknown(reader: TaintReader, name: string, values: MaybeTaint): MaybeTaint {
+  if (values !== null || effectsOfBuiltin(name) !== null || reader.source.catalog.serverVersion >= KNOWN_VERSION) {
+    return reader.refuse(
+      null,
+      `function ${name} is not known to keep masked columns hidden`,
+      'trust it in the policy, or call it on a connection without masks',
+    )
+  }
+  const taint: MaybeTaint = { kind: 'blank', rule: 0, isMixed: true }
+  reader.touch(taint)
+  return taint
 }
 
 /** A function of the database: by its code. */

@@ -225,8 +225,11 @@ export function readFunction(called: CatalogFunction, names: CodeNames, catalog:
         : opaque('is written in C')
     }
     case 'internal': {
-      const conduct = builtinConduct((called.native ?? '').replace(/^:/, ''))
-      return conduct === 'pure' || conduct === 'count' ? harmless : opaque('is an internal function')
+      const symbol = (called.native ?? '').replace(/^:/, '')
+      const conduct = builtinConduct(symbol)
+      // What CREATE TYPE … AS RANGE makes.
+      const isConstructor = /^(?:multi)?range_constructor[0-3]$/.test(symbol)
+      return conduct === 'pure' || conduct === 'count' || isConstructor ? harmless : opaque('is an internal function')
     }
     default:
       return opaque(`is written in ${called.language}`)

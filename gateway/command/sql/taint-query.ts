@@ -67,8 +67,15 @@ function namesOfRelations(value: unknown): ReadonlySet<string> {
 }
 
 function cteRow(reader: TaintReader, cte: Tree, scope: Scope): TaintRow {
-  const row = renamed(reader.query(cte['ctequery'], { items: [], outer: scope.outer, ctes: scope.ctes }), namesIn(cte, 'aliascolnames'))
-  // SEARCH and CYCLE add columns made of others.
+  return withAdded(cte, plainRow(reader, cte, scope))
+}
+
+function plainRow(reader: TaintReader, cte: Tree, scope: Scope): TaintRow {
+  return renamed(reader.query(cte['ctequery'], { items: [], outer: scope.outer, ctes: scope.ctes }), namesIn(cte, 'aliascolnames'))
+}
+
+/** SEARCH and CYCLE add columns made of others; the query itself does not see them. */
+function withAdded(cte: Tree, row: TaintRow): TaintRow {
   const search = treeOf(cte, 'search_clause')
   const cycle = treeOf(cte, 'cycle_clause')
   const added: TaintColumn[] = []
@@ -87,9 +94,9 @@ function recursiveRow(reader: TaintReader, cte: Tree, name: string, scope: Scope
   let row: TaintRow = { ...seedRow(reader, cte, scope), isOpen: true }
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const ctes: CteNames = { name, row, outer: scope.ctes }
-    const next = cteRow(reader, cte, { ...scope, ctes })
+    const next = plainRow(reader, cte, { ...scope, ctes })
     const grown = merged(next, round === 0 ? next : row)
-    if (round > 0 && isSameRow(grown, row)) return row
+    if (round > 0 && isSameRow(grown, row)) return withAdded(cte, row)
     row = grown
   }
   return reader.refuse(rowTaint(row), 'a recursion that cannot be followed', 'write it in a simpler form')

@@ -175,7 +175,7 @@ describe('a plan', () => {
     'SELECT native(word) FROM notes': 'refuse',
     'SELECT writes(word) FROM notes': 'clean',
     'SELECT writes(mail) FROM people': 'refuse',
-    'SELECT nosuch(word) FROM notes': 'refuse',
+    'SELECT nosuch(word) FROM notes': '[b]',
     "SELECT set_config('a.b', mail, true) FROM people": 'refuse',
     "SELECT query_to_xml('select 1', true, true, '')": 'refuse',
     'INSERT INTO notes SELECT id, mail FROM people': 'refuse',
