@@ -35,7 +35,6 @@ exec 9> "$cache/lock"
 flock -n 9 || { say 'another build is under way, waiting for it'; flock 9; exec "${BASH_SOURCE[0]}" "$@"; }
 work=$(mktemp -d "$cache/build-XXXXXX")
 trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
-renice -n 5 $$ > /dev/null || true
 
 # A private view of the archive: sources of one release and newer binaries, without touching the system's own lists.
 mkdir -p "$work"/apt/{parts,lists/partial,cache/archives/partial} "$work"/{deb,src,done/bin}
@@ -101,9 +100,10 @@ KUBE_GIT_MAJOR='1'
 KUBE_GIT_MINOR='20'
 VERSION
 export GOROOT="$work/go/usr/lib/go-$go" GOPATH="$tree/.go" GOCACHE="$work/gocache" CGO_ENABLED=0 KUBE_GIT_VERSION_FILE="$tree/.kubeversion"
+# Without the clients of four clouds it is half as large and as long to build; nothing of the API is theirs.
 say 'building kube-apiserver (minutes)'
 started=$SECONDS
-if ! make -C "$tree" WHAT=cmd/kube-apiserver > "$work/make.log" 2>&1; then
+if ! make -C "$tree" WHAT=cmd/kube-apiserver GOFLAGS=-tags=providerless > "$work/make.log" 2>&1; then
   tail -n 30 "$work/make.log" >&2
   leave 'left out: the build failed'
 fi

@@ -100,20 +100,15 @@ export async function playKubernetes(): Promise<readonly CaseRow[]> {
             : `status ${answered.status}, ${arrived.length} arrived`
       sent.push({ id: `${row.id}/sent`, expected, got, ok: got === expected, note: row.note })
     }
-    return [...read, ...sent, ...ownRequests.map(playOwn), ...(await playReal(rowsOf(file)))]
+    return [...read, ...sent, ...ownRequests.map(playOwn), ...(await playReal(file))]
   } finally {
     await gateway.stop()
   }
 }
 
-/** Against the real API server, where it is built; says so where it is not. */
-async function playReal(rows: readonly RequestRow[]): Promise<readonly CaseRow[]> {
-  const parts = kubernetesParts()
-  if (parts === null) {
-    console.error('kubernetes: the real API server is not built here (npm run kubernetes:real builds it), so its audit log is not compared')
-    return []
-  }
-  const theirs = rows.map((row): ServerRow => ({
+/** The rows of the file as requests. */
+export function serverRowsOf(file: string): readonly ServerRow[] {
+  return rowsOf(file).map(row => ({
     id: row.id,
     method: row.method,
     target: targetOf(row),
@@ -121,7 +116,16 @@ async function playReal(rows: readonly RequestRow[]): Promise<readonly CaseRow[]
     raw: null,
     isHostile: mustRefuse(row),
   }))
-  return await playAgainstServer(parts, [...theirs, ...ownServerRows()])
+}
+
+/** Against the real API server, where it is built; says so where it is not. */
+async function playReal(file: string): Promise<readonly CaseRow[]> {
+  const parts = kubernetesParts()
+  if (parts === null) {
+    console.error('kubernetes: the real API server is not built here (npm run kubernetes:real builds it), so its audit log is not compared')
+    return []
+  }
+  return await playAgainstServer(parts, [...serverRowsOf(file), ...ownServerRows()])
 }
 
 function playOwn([request, wanted]: readonly [string, string], index: number): CaseRow {
