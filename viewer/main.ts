@@ -4,9 +4,13 @@ import { CommandList } from './command-list.ts'
 import { byId, fieldById } from './elements.ts'
 import { KeyHelp } from './key-help.ts'
 import { selfCheck, unpack } from './self-check.ts'
+import { colourSql } from './sql-colours.ts'
 import { offerPlayers, openPlayer } from './terminals.ts'
 
-const list = new CommandList(byId('commands'), offerPlayers)
+const list = new CommandList(byId('commands'), page => {
+  offerPlayers(page)
+  colourSql(page)
+})
 const help = new KeyHelp()
 const search = fieldById('search')
 const outcome = fieldById('outcome')

@@ -84,7 +84,7 @@ ${choice('rule', 'Rule', distinct(story.entries, 'rule'))}
 </div>
 <h2>Commands</h2>
 <div id="commands">
-${lists(story.entries, terminals)}</div>
+${lists(story, terminals)}</div>
 ${left > 0 ? `<p>${left} more commands are in the log: this page shows the first.</p>` : ''}
 ${story.others.length > 0 ? `<h2>Other errors</h2>${story.others.join('')}` : ''}
 </main>
@@ -140,10 +140,10 @@ function option(value: string, words: string): string {
 }
 
 /** The first commands as they are; the others where scripts find them as text, and readers without scripts as a list. */
-function lists(entries: readonly PageEntry[], terminals: ReadonlyMap<string, PageTerminal>): string {
+function lists({ entries, sqlConnections }: PageStory, terminals: ReadonlyMap<string, PageTerminal>): string {
   const parts: string[] = []
   for (let start = 0; start < entries.length; start += LIST_LENGTH) {
-    const items = entries.slice(start, start + LIST_LENGTH).map(entry => listed(entry, terminals))
+    const items = entries.slice(start, start + LIST_LENGTH).map(entry => listed(entry, terminals, sqlConnections.has(entry.connection)))
     const list = `<ol>\n${items.join('')}</ol>\n`
     parts.push(start === 0 ? list : `<noscript>${list}</noscript>\n`)
   }
@@ -151,11 +151,11 @@ function lists(entries: readonly PageEntry[], terminals: ReadonlyMap<string, Pag
 }
 
 /** One item; a line feed and `<li ` stand between two of them and nowhere inside one. */
-function listed(entry: PageEntry, terminals: ReadonlyMap<string, PageTerminal>): string {
+function listed(entry: PageEntry, terminals: ReadonlyMap<string, PageTerminal>, isSql: boolean): string {
   const time = entry.at.slice(11, 23)
   const verdict = entry.verdict === '' ? '' : `, ${entry.verdict}`
   const shown = entry.terminals.map(name => terminals.get(name)?.html ?? '').join('')
-  return `<li id="c${entry.number}" tabindex="-1" data-outcome="${entry.outcome}" data-session="${html(entry.session)}" data-connection="${html(entry.connection)}" data-rule="${html(entry.rule)}"><p class="head"><a href="#c${entry.number}">${entry.number}</a><b class="outcome">${outcomeWords[entry.outcome] ?? ''}${html(verdict)}</b><time datetime="${html(entry.at)}">${html(time)}</time><span>${html(entry.connection)}</span><span>${html(entry.rule === '' ? '' : `rule ${entry.rule}`)}</span></p><pre><code>${html(entry.text)}</code></pre>${entry.more}${shown}</li>
+  return `<li id="c${entry.number}" tabindex="-1" data-outcome="${entry.outcome}" data-session="${html(entry.session)}" data-connection="${html(entry.connection)}" data-rule="${html(entry.rule)}"><p class="head"><a href="#c${entry.number}">${entry.number}</a><b class="outcome">${outcomeWords[entry.outcome] ?? ''}${html(verdict)}</b><time datetime="${html(entry.at)}">${html(time)}</time><span>${html(entry.connection)}</span><span>${html(entry.rule === '' ? '' : `rule ${entry.rule}`)}</span></p><pre><code${isSql ? ' class="sql"' : ''}>${html(entry.text)}</code></pre>${entry.more}${shown}</li>
 `
 }
 

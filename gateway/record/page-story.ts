@@ -35,6 +35,8 @@ export interface PageEntry {
 export class PageStory {
   readonly tally = new Tally()
   readonly sessions = new Map<string, string>()
+  /** Connections that speak SQL. */
+  readonly sqlConnections = new Set<string>()
   readonly entries: PageEntry[] = []
   /** HTML of errors that belong to no command. */
   readonly others: string[] = []
@@ -51,6 +53,7 @@ export class PageStory {
     else this.tally.count(event)
     if (event.kind === 'session.open' && this.sessions.size < MAX_SESSIONS)
       this.sessions.set(event.session ?? '', `${textOf(event['connection'])} as ${textOf(event['user'])}, ${textOf(event['client'])}`)
+    if (event.kind === 'session.open' && event['protocol'] === 'postgres') this.sqlConnections.add(textOf(event['connection']))
     if (event.kind === 'command') this.#open(event)
     else this.#follow(event)
   }

@@ -152,6 +152,15 @@ if (executable !== null) {
       assert.equal(await page.locator('#c3 a[href="https://github.com/acme/shop/pull/42#issuecomment-2"]').count(), 1)
     })
 
+    it('colours SQL without adding or leaving out a character, and colours nothing else', async () => {
+      const { page } = await open(sample)
+      const of = (kind: string): Promise<string[]> => page.locator(`#c3 .sql-${kind}`).allTextContents()
+      assert.deepEqual(await of('keyword'), ['DELETE', 'FROM', 'WHERE', 'interval'])
+      assert.deepEqual(await of('string'), ["'90 days'"])
+      assert.equal(await text(page, '#c3 code'), "DELETE FROM carts WHERE updated_at < now() - interval '90 days'")
+      assert.equal(await page.locator('#c5 code span').count(), 0)
+    })
+
     it('is readable without scripts, and then claims nothing', async () => {
       const { page } = await open(file, { javaScriptEnabled: false })
       assert.match(await text(page, '#badge'), /^Not checked: scripts are off\. Run sallyport verify on this file\.$/)

@@ -74,7 +74,9 @@ if (executable !== null) {
       const { page } = await playing(file)
       await page.keyboard.press('End')
       assert.equal((await screen(page)).match(/%/g)?.length, 1)
-      const colours = await page.locator('.screen span', { hasText: 'slow: 1204 ms' }).evaluate(span => (span as unknown as { style: { color: string } }).style.color)
+      const colours = await page
+        .locator('.screen span', { hasText: 'slow: 1204 ms' })
+        .evaluate(span => (span as unknown as { style: { color: string } }).style.color)
       assert.notEqual(colours, '')
       assert.equal(await page.locator('.screen .bold', { hasText: '5 passed' }).count(), 1)
     })
