@@ -92,6 +92,17 @@ umask 077
 PATH=$SALLYPORT_STEP_PATH
 HOME=\${0%/run-step}/step
 export PATH HOME
+# OpenSSH reads no configuration and no key that another user owns, so the step has its own.
+client=\${HOME%/step}/client
+if [ -f "$client/ssh_config" ]; then
+  mkdir -p "$HOME/.ssh"
+  for key in "$client"/ssh_step_*; do cp "$key" "$HOME/.ssh/sallyport-\${key##*/ssh_step_}"; done
+  sed "s|IdentityFile $client/ssh/|IdentityFile $HOME/.ssh/sallyport-|" "$client/ssh_config" >"$HOME/.ssh/sallyport-hosts"
+  if ! grep -qsx 'Include sallyport-hosts' "$HOME/.ssh/config"; then
+    { echo 'Include sallyport-hosts'; cat "$HOME/.ssh/config" 2>/dev/null || :; } >"$HOME/.ssh/sallyport-new"
+    mv "$HOME/.ssh/sallyport-new" "$HOME/.ssh/config"
+  fi
+fi
 script=$(mktemp "$HOME/script.XXXXXX")
 cat >"$script"
 cd "$SALLYPORT_STEP_CWD" 2>/dev/null || cd "$HOME"

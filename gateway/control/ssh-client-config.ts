@@ -18,10 +18,12 @@ export function includeSshConfig(home: string, clientDir: string, owner: FileOwn
       mkdirSync(folder, { mode: 0o700 })
       if (owner !== null) chownSync(folder, owner.uid, owner.gid)
     }
-    const isNew = !existsSync(file)
-    const found = isNew ? '' : readFileSync(file, 'latin1')
+    const before = existsSync(file) ? readFileSync(file, 'latin1') : null
+    const found = before === null ? '' : withoutStale(before)
+    // Made for a run that was killed, and for nothing else: then it is as if it had never been there.
+    const isNew = before === null || (found === '' && before.includes(MADE))
     writeFileSync(file, blockOf(clientDir, isNew) + found, { encoding: 'latin1', mode: 0o600 })
-    if (isNew && owner !== null) chownSync(file, owner.uid, owner.gid)
+    if (before === null && owner !== null) chownSync(file, owner.uid, owner.gid)
   } catch (cause) {
     throw new SallyportError('UNREADABLE', `${file} cannot be written, so plain ssh would not find its hosts`, { cause })
   }
@@ -50,6 +52,14 @@ function placesOf(home: string): { readonly folder: string; readonly file: strin
   return { folder, file: path.join(folder, 'config') }
 }
 
+const MADE = ' (made for it)'
+
+/** The text without blocks of runs that were killed: the file that each includes is gone. */
+function withoutStale(text: string): string {
+  const block = /^# begin sallyport(?: \(made for it\))?: for this run only\nInclude "([^"\n]+)"\n# end sallyport\n/gm
+  return text.replaceAll(block, (whole, included: string) => (existsSync(included) ? whole : ''))
+}
+
 function blockOf(clientDir: string, isNew: boolean): string {
-  return `# begin sallyport${isNew ? ' (made for it)' : ''}: for this run only\nInclude "${path.join(clientDir, SSH_CONFIG_FILE)}"\n# end sallyport\n`
+  return `# begin sallyport${isNew ? MADE : ''}: for this run only\nInclude "${path.join(clientDir, SSH_CONFIG_FILE)}"\n# end sallyport\n`
 }

@@ -20,6 +20,7 @@ export interface SshDoor {
 
 export const SSH_CONFIG_FILE = 'ssh_config'
 const KNOWN_HOSTS_FILE = 'ssh_known_hosts'
+const STEP_KEY = 'ssh_step_'
 
 export function sshUrl(door: SshDoor): string {
   return `ssh://${encodeURIComponent(door.user)}@127.0.0.1:${door.port}`
@@ -32,6 +33,8 @@ export function sshFiles(doors: readonly SshDoor[], clientDir: string): readonly
     { path: SSH_CONFIG_FILE, text: `IgnoreUnknown WarnWeakCrypto\n\n${doors.map(door => hostBlock(door, clientDir)).join('\n')}` },
     { path: KNOWN_HOSTS_FILE, text: doors.map(door => `${aliasOf(door)} ${door.hostKey.split(' ').slice(0, 2).join(' ')}\n`).join('') },
     ...doors.map(door => ({ path: keyFile(door), text: door.clientKey, isPrivate: true })),
+    // OpenSSH takes no key that another user owns: the user of `shell: sallyport {0}` makes its own file of this one.
+    ...doors.map(door => ({ path: `${STEP_KEY}${door.name}`, text: door.clientKey })),
   ]
 }
 

@@ -1,6 +1,6 @@
 // `isolation: user` on this machine, with a job user like GitHub's: the Action's bundles, a small gateway that holds a canary.
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { runWorkflow, type JobRun } from '../../world/runner/runner.ts'
@@ -97,6 +97,40 @@ describe('isolation: user', { skip: noUsersHere }, () => {
     assert.equal(job.steps[2]?.outcome, 'failure')
     assert.deepEqual(job.steps[2]?.log, [])
     assert.equal(job.conclusion, 'success', job.log)
+  })
+
+  it('gives ssh its hosts in every step, of the job’s user and of the other one, and leaves both configurations as they were', async () => {
+    const config = `${runner.home}/.ssh/config`
+    const look =
+      'ssh -GT web | grep -E "^(hostname|port|user|stricthostkeychecking) "; key=$(ssh -GT web | sed -n "s/^identityfile //p"); ssh-keygen -yf "$key" | cut -d" " -f1; ssh -GT other | grep "^port "'
+    mkdirSync(`${runner.home}/.ssh`, { mode: 0o700 })
+    writeFileSync(config, 'Host other\n  Port 2022', { mode: 0o600 })
+    for (const path of [`${runner.home}/.ssh`, config]) chownSync(path, runner.uid, runner.gid)
+    const before = statSync(config)
+    const job = await run(`
+- { uses: acme/sallyport@v1, env: { CANARY: feather-9917, SSH: 'yes' } }
+- { run: '${look}' }
+- shell: sallyport {0}
+  run: |
+    mkdir -p ~/.ssh; printf 'Host other\\n  Port 2023\\n' >> ~/.ssh/config
+    ${look}
+- { shell: 'sallyport {0}', run: 'grep -c Include ~/.ssh/config; ssh -GT other | grep "^port "' }
+`)
+    const hosts = (port: string): string[] => [
+      'user deploy',
+      'hostname 127.0.0.1',
+      'port 2222',
+      'stricthostkeychecking true',
+      'ecdsa-sha2-nistp256',
+      port,
+    ]
+    assert.deepEqual(job.steps[1]?.log.toSorted(), hosts('port 2022').toSorted(), job.log)
+    assert.deepEqual(job.steps[2]?.log.toSorted(), hosts('port 2023').toSorted(), job.log)
+    assert.deepEqual(job.steps[3]?.log, ['1', 'port 2023'])
+    assert.equal(job.conclusion, 'success', job.log)
+    assert.equal(readFileSync(config, 'utf8'), 'Host other\n  Port 2022')
+    assert.deepEqual([statSync(config).mode, statSync(config).uid, statSync(config).ino], [before.mode, before.uid, before.ino])
+    assert.deepEqual(leftovers(), [])
   })
 
   it('leaves no user, file, rule or process behind, whether the gateway ends or dies', async () => {

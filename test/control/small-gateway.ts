@@ -1,9 +1,10 @@
 // A gateway without protocols, for tests of what surrounds one: it answers a launch, keeps a "credential" in memory, and finishes.
 // What it does is said in the launch's `audience`: `ready`, `refuse`, `die`, `silent` (until its launcher is gone), `deaf`, `garbage`.
+import { generateKeyPairSync } from 'node:crypto'
 import { openControlServer } from '../../gateway/control/control-server.ts'
 import { failedOf } from '../../gateway/control/gateway-error.ts'
 import { openLauncherPipe } from '../../gateway/control/stdin-messages.ts'
-import { clientEnvironment } from '../../gateway/control/client-environment.ts'
+import { clientEnvironment, type Door } from '../../gateway/control/client-environment.ts'
 import { watchLauncher } from '../../gateway/control/watch-dog.ts'
 import { SallyportError } from '../../gateway/core/errors.ts'
 import type { Finished } from '../../gateway/control/protocol.ts'
@@ -64,7 +65,10 @@ switch (launch.audience) {
     watchLauncher(launch, { onEnd: () => void finish(), onLauncherGone: callback => pipe.onLauncherGone(callback), isReady: () => isReady })
     const control = await openControlServer({ finish, status: () => ({ run: 'run-1' }) })
     const { endpoints, environment, files, hide } = clientEnvironment(
-      [{ protocol: 'postgres', name: 'orders-db', port: 5432, ticket: 'ticket-of-this-run', user: 'ci', database: 'orders' }],
+      [
+        { protocol: 'postgres', name: 'orders-db', port: 5432, ticket: 'ticket-of-this-run', user: 'ci', database: 'orders' },
+        ...(launch.environment['SSH'] === undefined ? [] : [sshDoor()]),
+      ],
       launch.clientDir,
     )
     isReady = true
@@ -82,5 +86,21 @@ switch (launch.audience) {
       words: ['identity repo:acme/shop'],
       warnings,
     })
+  }
+}
+
+function sshDoor(): Door {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const clientKey = privateKey.export({ type: 'sec1', format: 'pem' }).toString()
+  const hostKey = 'ssh-ed25519 AAAA'
+  return {
+    protocol: 'ssh',
+    name: 'web',
+    port: 2222,
+    ticket: 'ticket-for-ssh',
+    user: 'deploy',
+    address: 'web-1.internal',
+    clientKey,
+    hostKey,
   }
 }
