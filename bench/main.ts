@@ -1,4 +1,6 @@
 // `npm run bench`: every table, one after the other; `npm run bench -- recording` only the one.
+import { loadSqlParser } from '../gateway/command/sql/parser.ts'
+import { benchMasks } from './masks.ts'
 import { benchPostgres } from './postgres.ts'
 import { benchRecording } from './recording.ts'
 import { benchReplayPage } from './replay-page.ts'
@@ -6,6 +8,10 @@ import { benchSsh } from './ssh.ts'
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   postgres: benchPostgres,
+  masks: async () => {
+    await loadSqlParser()
+    benchMasks()
+  },
   recording: () => benchRecording(),
   page: () => benchReplayPage(),
   ssh: () => benchSsh(),

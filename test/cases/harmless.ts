@@ -12,6 +12,7 @@ import { RawClient, fieldsOf } from '../engine/postgres/raw-client.ts'
 import { noMasks } from '../session/samples.ts'
 import type { CaseRow } from './case-row.ts'
 import { playPrograms } from './harmless-programs.ts'
+import { maskedOfSuite, playRegression } from './harmless-regression.ts'
 import type { Guard, Tally } from './harmless-tally.ts'
 import { maskerOf } from './mask.ts'
 import { everything, policyOf } from './sql-policy.ts'
@@ -49,6 +50,10 @@ export async function playHarmless(): Promise<readonly CaseRow[]> {
     )
     const bin = installedPrograms()
     if (bin !== null) {
+      const [, masks] = guardsFor([], maskedOfSuite)
+      const regression = masks === undefined ? null : await playRegression(bin, masks)
+      if (regression === null) console.log('harmless: the regression suite is left out: its source cannot be had here')
+      else tallies.push(regression)
       const installed = await startInstalled(bin)
       try {
         tallies.push(...(await playPrograms({ ...installed, name: 'installed PostgreSQL' }, header.schema_sql, guards, null)))
