@@ -22,6 +22,8 @@ export interface S3Options {
   readonly hasLock?: boolean
   /** False: a server that ignores `If-None-Match`. */
   readonly knowsConditions?: boolean
+  /** A role of the token service that answers at the same address: its ARN, how long its keys last by its clock, and whose tokens it trusts. */
+  readonly role?: { readonly arn: string; readonly lifeMs: number; readonly now: () => number; readonly trusts: (token: string) => boolean }
 }
 
 export interface S3Server {
@@ -35,6 +37,10 @@ export interface S3Server {
   failNext(...how: readonly (number | 'cut-before' | 'cut-after')[]): void
   /** What a thief with the same keys would ask: remove one version of an object. */
   removeVersion(name: string, version: string): number
+  /** Keys that the role was given, the newest last. */
+  readonly given: readonly AccessKey[]
+  /** Those keys are worth nothing from now on. */
+  expireGiven(): void
   setDown(isDown: boolean): void
   stop(): Promise<void>
 }
@@ -47,6 +53,28 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const requests: string[] = []
   const failures: (number | 'cut-before' | 'cut-after')[] = []
   let isDown = false
+  const given: AccessKey[] = []
+  let expired = 0
+
+  /** AssumeRoleWithWebIdentity: unsigned, the token is the proof. */
+  const assume = (body: Buffer): { status: number; text: string } => {
+    const asked = new URLSearchParams(body.toString())
+    const { role } = options
+    if (asked.get('Action') !== 'AssumeRoleWithWebIdentity' || role === undefined) return refused(400, 'InvalidAction')
+    if (asked.get('RoleArn') !== role.arn || !role.trusts(asked.get('WebIdentityToken') ?? '')) return refused(403, 'AccessDenied')
+    const fresh = { id: `ASIA${given.length}`, secret: randomUUID(), sessionToken: randomUUID(), region: key.region }
+    given.push(fresh)
+    const expiration = new Date(role.now() + role.lifeMs).toISOString()
+    return {
+      status: 200,
+      text: `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>${fresh.id}</AccessKeyId><SecretAccessKey>${fresh.secret}</SecretAccessKey><SessionToken>${fresh.sessionToken}</SessionToken><Expiration>${expiration}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+    }
+  }
+  /** The key that a request says it is signed with. */
+  const keyOf = (request: IncomingMessage): AccessKey => {
+    const id = /Credential=([^/]+)\//.exec(String(request.headers['authorization']))?.[1]
+    return given.slice(expired).find(each => each.id === id) ?? key
+  }
 
   const store = (name: string, bytes: Buffer, headers: http.IncomingHttpHeaders): void => {
     const until = headers['x-amz-object-lock-retain-until-date']
@@ -64,7 +92,8 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
     const url = new URL(request.url ?? '/', 'http://x')
     const name = decodeURIComponent(url.pathname.slice(bucket.length + 2))
     const query = url.searchParams
-    const fault = signatureFault(request, body, key)
+    if (request.method === 'POST' && url.pathname === '/') return assume(body)
+    const fault = signatureFault(request, body, keyOf(request))
     if (fault !== null) return refused(fault === 'XAmzContentSHA256Mismatch' ? 400 : 403, fault)
     if (!`${url.pathname}/`.startsWith(`/${bucket}/`)) return refused(404, 'NoSuchBucket')
     const { headers } = request
@@ -156,6 +185,8 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
       )
       return 204
     },
+    given,
+    expireGiven: () => void (expired = given.length),
     setDown: down => (isDown = down),
     stop: async () => {
       server.closeAllConnections()
