@@ -1,11 +1,12 @@
 // kubectl in a job, as a user runs it: `sallyport exec`, a policy file, a real kubectl, a cluster behind the gateway.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startShop, type Shop } from '../../world/github/shop.ts'
 import { startIssuer, type Issuer } from '../../world/issuer/issuer.ts'
+import { startKubelet, type Kubelet } from '../../world/kubernetes/kubelet.ts'
 import { startKubernetes, type KubernetesServer } from '../../world/kubernetes/server.ts'
 import { root, run, type Ran } from './exec-stage.ts'
 
@@ -16,11 +17,19 @@ describe('kubectl through sallyport exec', () => {
   let issuer: Issuer
   let shop: Shop
   let dir: string
+  let kubelet: Kubelet
   before(async () => {
     ;[world, issuer, shop] = await Promise.all([startKubernetes(), startIssuer(), startShop()])
     dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-kubectl-'))
     world.put('Secret', { metadata: { name: 'db', namespace: 'shop' }, stringData: { password: CANARY } })
     world.put('ConfigMap', { metadata: { name: 'settings', namespace: 'shop' }, data: { password: CANARY, mode: 'fast' } })
+    world.put('Pod', {
+      metadata: { name: 'web-0', namespace: 'shop' },
+      spec: { containers: [{ name: 'c', image: 'x' }] },
+      status: { phase: 'Running' },
+    })
+    kubelet = startKubelet({ folder: dir })
+    world.kubelet = kubelet.handle
     writeFileSync(path.join(dir, 'ca.pem'), world.ca)
     writeFileSync(
       path.join(dir, 'sallyport.yml'),
@@ -28,10 +37,11 @@ describe('kubectl through sallyport exec', () => {
 issuers: { github: { url: "${issuer.url}", audience: sallyport } }
 groups: { shop: { issuer: github, when: 'claims.repository == "acme/shop"' } }
 connections:
-  prod: { protocol: kubernetes, address: "${world.address}", ca: ca.pem, credential: "env://CLUSTER_TOKEN", groups: [shop] }
+  prod: { protocol: kubernetes, address: "${world.address}", ca: ca.pem, credential: "env://CLUSTER_TOKEN", groups: [shop], impersonate: { user: "github:{claims.repository}", groups: [ci] } }
 rules:
   - { name: looking, kubernetes: { verbs: [get, list, watch], namespaces: [shop] }, then: allow }
   - { name: own, kubernetes: { verbs: [create, patch, update], resources: [configmaps], namespaces: [shop] }, then: allow }
+  - { name: inside, kubernetes: { resources: [pods/exec], namespaces: [shop], commands: ["echo **", "sh"] }, then: allow }
   - { name: removals, kubernetes: { verbs: [delete], namespaces: [shop] }, then: ask, approvers: dba, because: It is gone then. }
 masks:
   - { name: settings, on: [prod], fields: ["configmaps:data.password"] }
@@ -48,6 +58,7 @@ approvers: { dba: { users: [dana], count: 1, timeout: 1m } }
     writeFileSync(path.join(dir, 'token.jwt'), issuer.mint(claims))
   })
   after(async () => {
+    kubelet.stop()
     await Promise.all([world.stop(), issuer.stop(), shop.github.stop()])
     rmSync(dir, { recursive: true, force: true })
   })
@@ -87,6 +98,29 @@ approvers: { dba: { users: [dana], count: 1, timeout: 1m } }
     assert.equal(world.store.list({ group: '', version: 'v1', resource: 'secrets', isNamespaced: true } as never, 'shop').length, 1)
     const verified = await run(process.execPath, [path.join(root, 'dist/cli.mjs'), 'verify', 'rec'], dir, {})
     assert.equal(verified.status, 0, verified.stdout)
+  })
+
+  it('runs commands in pods that a rule lists, inside of a shell too, and keeps terminals', async () => {
+    const ran = await exec(
+      `kubectl -n shop exec web-0 -- echo plain && kubectl -n shop exec web-0 -- sh -c 'echo in; echo shell' && ! kubectl -n shop exec web-0 -- sh -c 'echo in; id' && printf 'echo a$((1+1))b\nexit 0\n' | script -qefc 'kubectl -n shop exec -it web-0 -- sh' /dev/null`,
+    )
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.match(ran.stdout, /^plain\nin\nshell\n/)
+    assert.match(ran.stdout, /a2b/)
+    assert.match(ran.stderr, /denied/)
+    assert.ok(!ran.stdout.includes('uid='))
+    const casts = readdirSync(path.join(dir, 'rec', 'sessions')).filter(name => name.endsWith('.cast'))
+    assert.equal(casts.length, 1)
+    assert.match(readFileSync(path.join(dir, 'rec', 'sessions', casts[0] ?? ''), 'utf8'), /a2b/)
+    const recorded = readFileSync(path.join(dir, 'rec', 'events.jsonl'), 'utf8')
+    assert.match(recorded, /exit status 0; 0 bytes in, 6 bytes out/)
+    const verified = await run(process.execPath, [path.join(root, 'dist/cli.mjs'), 'verify', 'rec'], dir, {})
+    assert.equal(verified.status, 0, verified.stdout)
+  })
+
+  it('is the workflow to the cluster, in every request', () => {
+    const named = world.seen.map(({ headers }) => [headers['impersonate-user'], headers['impersonate-group']].join(' '))
+    assert.deepEqual([...new Set(named)], ['github:acme/shop ci'])
   })
 
   it('asks in the pull request with the diff, and deletes once an approver has said yes', async () => {
