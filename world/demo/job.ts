@@ -20,11 +20,11 @@ export function typed(sql: string): string {
 /** Runs SQL as the job does. @param onWords gets what the client prints on stderr while it waits. */
 export function query(environment: JobEnvironment, sql: string, onWords: (text: string) => void = () => undefined): Promise<Ran> {
   const client = path.join(import.meta.dirname, 'small-client.ts')
-  return hasPsql ? run('psql', ['-X', '-c', sql], environment, onWords) : run(process.execPath, [client, sql], environment, onWords)
+  return hasPsql ? runJob('psql', ['-X', '-c', sql], environment, onWords) : runJob(process.execPath, [client, sql], environment, onWords)
 }
 
 /** Runs a program with the job's variables only. */
-function run(
+export function runJob(
   program: string,
   args: readonly string[],
   environment: JobEnvironment,

@@ -1,6 +1,6 @@
 // The demo's world: PostgreSQL, an OIDC issuer, a GitHub with a pull request, and a gateway between the job and the database.
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { writeClientFiles } from '../../gateway/control/client-files.ts'
@@ -9,6 +9,7 @@ import { launchGateway, type Launched } from '../../gateway/control/launch.ts'
 import { startShop, type Shop } from '../github/shop.ts'
 import { startIssuer, type Issuer } from '../issuer/issuer.ts'
 import { startPostgres, type PostgresServer } from '../postgres/server.ts'
+import { openCluster, type Cluster } from './cluster.ts'
 
 const SCHEMA = `
 CREATE TABLE customers (id int PRIMARY KEY, name text, email text, card text);
@@ -27,6 +28,8 @@ export interface Stage {
   readonly password: string
   readonly issuer: Issuer
   readonly shop: Shop
+  /** null where kubectl is not installed. */
+  readonly cluster: Cluster | null
   /** Gets the sealed recording. */
   readonly out: string
   readonly clientDir: string
@@ -36,17 +39,19 @@ export interface Stage {
 
 /** Starts all but the gateway. */
 export async function openStage(out: string): Promise<Stage> {
-  const [postgres, issuer, shop] = await Promise.all([startPostgres(), startIssuer(), startShop()])
+  const [postgres, issuer, shop, cluster] = await Promise.all([startPostgres(), startIssuer(), startShop(), openCluster()])
   const password = randomBytes(18).toString('base64url')
   await postgres.query('postgres', `CREATE ROLE shop LOGIN PASSWORD '${password}'`)
   const database = await postgres.createDatabase(SCHEMA)
   const clientDir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-demo-'))
+  if (cluster !== null) writeFileSync(path.join(clientDir, 'cluster.pem'), cluster.server.ca)
   return {
     postgres,
     database,
     password,
     issuer,
     shop,
+    cluster,
     out,
     clientDir,
     openGate: async () => {
@@ -55,7 +60,11 @@ export async function openStage(out: string): Promise<Stage> {
         log: null,
         request: {
           kind: 'launch',
-          policy: { kind: 'text', name: 'demo.yml', text: policyOf(postgres, issuer, database) },
+          policy: {
+            kind: 'text',
+            name: path.join(clientDir, 'demo.yml'),
+            text: policyOf(postgres, issuer, database, cluster === null ? '' : connectionOf(cluster)),
+          },
           connections: [],
           token: issuer.mint({
             aud: 'sallyport',
@@ -69,6 +78,7 @@ export async function openStage(out: string): Promise<Stage> {
           pullRequest: shop.pull.number,
           environment: {
             SHOP_PASSWORD: password,
+            ...(cluster === null ? {} : { CLUSTER_TOKEN: cluster.server.token }),
             GITHUB_API_URL: shop.github.url,
             GITHUB_SERVER_URL: shop.github.url,
             GITHUB_REPOSITORY: 'acme/shop',
@@ -88,21 +98,28 @@ export async function openStage(out: string): Promise<Stage> {
       return launched
     },
     close: async () => {
-      await Promise.all([postgres.stop(), issuer.stop(), shop.github.stop()])
+      await Promise.all([postgres.stop(), issuer.stop(), shop.github.stop(), cluster?.server.stop()])
       rmSync(clientDir, { recursive: true, force: true })
     },
   }
 }
 
-function policyOf(postgres: PostgresServer, issuer: Issuer, database: string): string {
+function connectionOf({ server }: Cluster): string {
+  return `
+  shop-cluster: { protocol: kubernetes, address: "${server.address}", ca: cluster.pem, credential: "env://CLUSTER_TOKEN", groups: [shop] }`
+}
+
+/** @param cluster one more connection, or nothing. */
+function policyOf(postgres: PostgresServer, issuer: Issuer, database: string, cluster: string): string {
   return `version: 1
 issuers: { github: { url: "${issuer.url}", audience: sallyport } }
 groups: { shop: { issuer: github, when: 'claims.aud == "sallyport"' } }
 connections:
-  shop-db: { protocol: postgres, address: "127.0.0.1:${postgres.port}", database: ${database}, user: shop, tls: disable, credential: "env://SHOP_PASSWORD", groups: [shop] }
+  shop-db: { protocol: postgres, address: "127.0.0.1:${postgres.port}", database: ${database}, user: shop, tls: disable, credential: "env://SHOP_PASSWORD", groups: [shop] }${cluster}
 rules:
   - { name: reads-and-writes, sql: { effects: [read, write, session, transaction] }, then: allow }
   - { name: deletes, sql: { effects: [write] }, when: 'command.verb == "delete"', then: ask, approvers: dba, because: Deleted rows are gone. }
+  - { name: looking, kubernetes: { verbs: [get, list, watch], namespaces: [shop] }, then: allow }
   - { name: no-ddl, sql: { effects: [ddl, privilege, file, program, admin] }, then: deny, because: Schema changes go through the DBA. }
 masks:
   - { name: pii, columns: [public.customers.email], with: keep-domain }
