@@ -15,7 +15,7 @@ export interface GatewayStart {
  */
 export const hardenedFlags: readonly string[] = [
   ...(process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : []),
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=2',
 ]
 
 /**
