@@ -43,13 +43,16 @@ export function mismatchWords(mismatch: Mismatch, rule: Rule, command: Command):
       return rule.sql?.unfiltered === true ? 'it does not touch every row' : 'it touches every row'
     case 'perhaps':
       return 'the line was not understood and may hold what the rule names: no allow rule takes it past this one'
+    case 'verbs':
+    case 'resources':
+      return command.protocol === 'kubernetes' && command.powers.length > 0
+        ? `${mismatch}: ${command.powers.join(', ')} has a standing of its own, and the rule does not name it`
+        : `${mismatch}: not what the rule lists`
     case 'requests':
     case 'programs':
     case 'commands':
     case 'operations':
     case 'paths':
-    case 'verbs':
-    case 'resources':
     case 'namespaces':
     case 'names':
     case 'dry-run':

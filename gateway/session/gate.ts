@@ -169,6 +169,10 @@ export class Gate {
       const waiting = AbortSignal.any([options.signal, failed.signal])
       const evidence = options.evidence === undefined ? null : await options.evidence(waiting)
       const notes = [...options.notes, ...(evidence?.notes ?? [])]
+      // What people will be shown beside the command: an auditor must be able to see it too.
+      if (evidence?.diff !== undefined && evidence.diff !== null && evidence.diff !== '') {
+        this.#commit([{ kind: 'rows', command: number, columns: ['what it would change'], rows: [[evidence.diff]], omitted: 0 }])
+      }
       failpoint('approval.asked')
       const verdict = await approvals.ask(
         {

@@ -6,6 +6,7 @@ import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Evidence, Session } from '../../core/session.ts'
 import { diffLines } from './diff.ts'
 import { bodyForm, bodyJson } from './body-text.ts'
+import { withSizes } from './secret-sizes.ts'
 import { sendRenewed } from './renewal.ts'
 import type { KubernetesTarget, TargetRequest } from './target.ts'
 import { resourceOf } from './write-check.ts'
@@ -20,6 +21,7 @@ const objectSubresources = new Set(['', 'status', 'scale', 'ephemeralcontainers'
 interface Live {
   readonly uid: string
   readonly resourceVersion: string
+  readonly body: Buffer
   readonly text: string
 }
 
@@ -48,7 +50,7 @@ export class ChangePreview {
       const live = info.name === '' ? null : await this.#live(signal)
       if (info.name !== '') this.#shown = live
       if (command.verb === 'delete') return deletion(live)
-      const after = await this.#dryRun(signal)
+      const after = await this.#dryRun(live, signal)
       if ('refused' in after) return this.#unread(`the server does not take a dry run of it: ${after.refused}`)
       const version = live === null ? '' : `, resourceVersion ${live.resourceVersion}: it is refused if the object has changed since`
       return {
@@ -91,10 +93,10 @@ export class ChangePreview {
     if (answer.status === 404) return null
     if (answer.status !== 200) throw new SallyportError('TARGET_UNREACHABLE', `the object cannot be read (status ${answer.status})`)
     const { uid, resourceVersion } = identityOf(answer.body)
-    return { uid, resourceVersion, text: this.#readable(answer.body) }
+    return { uid, resourceVersion, body: answer.body, text: this.#readable(answer.body, null) }
   }
 
-  async #dryRun(signal: AbortSignal): Promise<{ readonly text: string } | { readonly refused: string }> {
+  async #dryRun(live: Live | null, signal: AbortSignal): Promise<{ readonly text: string } | { readonly refused: string }> {
     const { target, headers } = this.#forward
     const request = {
       ...this.#forward,
@@ -102,7 +104,7 @@ export class ChangePreview {
       headers: { ...headers, accept: 'application/json' },
     }
     const answer = await this.#ask(request, signal)
-    return answer.status < 300 ? { text: this.#readable(answer.body) } : { refused: `status ${answer.status}` }
+    return answer.status < 300 ? { text: this.#readable(answer.body, live) } : { refused: `status ${answer.status}` }
   }
 
   async #ask(request: TargetRequest, signal: AbortSignal): Promise<{ readonly status: number; readonly body: Buffer }> {
@@ -110,12 +112,14 @@ export class ChangePreview {
     return { status: answer.statusCode ?? 0, body: await wholeBody(answer) }
   }
 
-  /** The masked object without what the server keeps for itself. */
-  #readable(body: Buffer): string {
+  /** The masked object without what the server keeps for itself. @param before the object that it replaces. */
+  #readable(body: Buffer, before: Live | null): string {
     const masks = this.#session.masker.objects
     if (masks === undefined) throw new SallyportError('INTERNAL', 'this session has no masks for objects')
     const masked: unknown = JSON.parse(masks.apply(body, resourceOf(this.#wish.command)).json.toString('utf8'))
-    return JSON.stringify(withoutBookkeeping(masked), null, 2)
+    const plain: unknown = JSON.parse(body.toString('utf8'))
+    const old: unknown = before === null ? null : JSON.parse(before.body.toString('utf8'))
+    return JSON.stringify(withoutBookkeeping(withSizes(masked, plain, old)), null, 2)
   }
 }
 

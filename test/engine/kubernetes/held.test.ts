@@ -26,6 +26,8 @@ describe('held Kubernetes writes', () => {
     assert.match(request.notes.join(), /dry run was accepted, resourceVersion \d+/)
     assert.match(request.flagged.text, /^PATCH \/api\/v1\/namespaces\/shop\/configmaps\/settings\n[\s\S]*"mode": "slow"/)
     assert.ok(!gateway.world.seen.some(isReal), 'nothing was changed yet')
+    const recorded = gateway.recorder.of('rows').find(({ columns }) => columns[0] === 'what it would change')
+    assert.deepEqual(recorded?.rows, [[request.diff ?? '']])
     answer(approved)
     const answered = await answering
     assert.equal(answered.status, 200)
@@ -91,6 +93,9 @@ describe('held Kubernetes writes', () => {
       assert.ok(!shown.includes(value) && !shown.includes(Buffer.from(value).toString('base64')), shown)
     }
     assert.match(request.diff ?? '', /^\+.*"a": "b"/m)
+    assert.match(request.diff ?? '', /^-.*"password": "\(up to 16 bytes\)"/m)
+    assert.match(request.diff ?? '', /^\+.*"password": "\(up to 16 bytes, another value\)"/m)
+    assert.ok(!gateway.recorded().includes('canary-'))
     answer(approved)
     assert.equal((await answering).status, 200)
   })
