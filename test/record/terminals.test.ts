@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import fs, { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import type { TerminalRecording } from '../../gateway/core/terminal.ts'
 import { decryptAge } from '../../gateway/record/age/age-file.ts'
@@ -224,6 +225,38 @@ describe('verifying terminals', () => {
     assert.match(await after(() => {}), /s-9\.cast: no event of the log speaks of this terminal/)
     rmSync(path.join(dir, 'sessions/s-9.cast'))
     assert.equal((await verifyRecording(dir)).verdict, 'intact')
+  })
+
+  it('works in every form that a recording comes in: a zip, a page, a bucket’s copy', async () => {
+    const { terminal, log } = open()
+    terminal.output(Buffer.from('hello'))
+    const { files, lines } = await log.seal({ reason: 'finished' })
+    const zip = path.join(dir, '..', `${path.basename(dir)}.zip`)
+    execFileSync('zip', ['-qr', zip, '.'], { cwd: dir })
+    const bucket = path.join(dir, 'copy')
+    for (const { name, sha256 } of files) {
+      const number = String(lines).padStart(12, '0')
+      const to = name === 'events.jsonl' ? `events/000000000001-${number}.${sha256}.jsonl` : `files/${sha256}/${name}`
+      mkdirSync(path.dirname(path.join(bucket, to)), { recursive: true })
+      copyFileSync(path.join(dir, name), path.join(bucket, to))
+    }
+    try {
+      for (const form of [zip, bucket, path.join(dir, 'replay.html')]) {
+        const { verdict, wrong, checked } = await verifyRecording(form)
+        assert.deepEqual([verdict, wrong], ['intact', []])
+        assert.ok(checked.includes('1 terminal: the log has their digests'), form)
+      }
+    } finally {
+      rmSync(zip)
+    }
+    const page = path.join(dir, 'replay.html')
+    const other = gzipSync('{"version":2,"width":80,"height":24}\n').toString('base64')
+    writeFileSync(
+      page,
+      readFileSync(page, 'utf8').replace(/(id="file:sessions\/s-1\.cast">\n)[^<]*/, (_, head: string) => `${head}${other}\n`),
+    )
+    const { wrong } = await verifyRecording(page)
+    assert.match(wrong.join('\n'), /s-1\.cast is not the terminal that the log speaks of/)
   })
 
   it('says what an INCOMPLETE recording cannot vouch for', async () => {
