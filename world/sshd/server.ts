@@ -112,7 +112,7 @@ function configOf(dir: string, port: number, { authority, passwordCheck, setting
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'AcceptEnv LANG LC_* FOO_*',
-    'Subsystem sftp internal-sftp',
+    ...(settings.some(line => line.startsWith('Subsystem sftp')) ? [] : ['Subsystem sftp internal-sftp']),
     'MaxSessions 50',
     'MaxStartups 100',
     'PrintMotd no',

@@ -198,7 +198,7 @@ export class ClientSide {
     asked.on('exec', (yes, _no, { command }) => {
       const channel = yes()
       const reading = readExec(command)
-      if (reading.kind === 'sftp') this.#serveFiles(channel)
+      if (reading.kind === 'sftp') this.#serveFiles(channel, environment, signal)
       else start(channel, { kind: 'exec', line: command, reading })
     })
     asked.on('shell', yes => start(yes(), { kind: 'shell' }))
@@ -208,7 +208,7 @@ export class ClientSide {
         no()
         return
       }
-      this.#serveFiles(yes())
+      this.#serveFiles(yes(), environment, signal)
     })
   }
 
@@ -225,8 +225,8 @@ export class ClientSide {
     return run
   }
 
-  #serveFiles(channel: ServerChannel): void {
-    const run = new SftpRun({ channel, session: this.#parts.session, target: this.#openTarget(), signal: this.#gone.signal })
+  #serveFiles(channel: ServerChannel, environment: ReadonlyMap<string, string>, signal: AbortSignal): void {
+    const run = new SftpRun({ channel, session: this.#parts.session, target: this.#openTarget(), environment, signal })
     this.#watch(run.start())
   }
 

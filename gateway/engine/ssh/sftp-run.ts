@@ -7,6 +7,7 @@ import { fileCommand, readFileWish } from '../../command/ssh/file-command.ts'
 import type { FilePath, FileWish } from '../../command/ssh/file-command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import { Permit } from '../../core/permit.ts'
+import type { EventBody } from '../../core/events.ts'
 import type { Session } from '../../core/session.ts'
 import { SftpFields, sftpStatus, sftpType, writeRealPath, writeStatus } from '../../wire/ssh/sftp.ts'
 import { SftpSplitter } from '../../wire/ssh/sftp-splitter.ts'
@@ -15,6 +16,7 @@ import { ClientOutput } from './client-output.ts'
 import { FileTransfer } from './file-transfer.ts'
 import { PieceWriter, readAll } from './flow.ts'
 import { heldLine, refusalLines } from './held-words.ts'
+import { startProcess } from './target-channel.ts'
 
 /** Requests without an answer; more, and the client is not read until some are answered. */
 const MAX_OUTSTANDING = 1_024
@@ -25,6 +27,7 @@ export interface SftpRunParts {
   readonly channel: ServerChannel
   readonly session: Session
   readonly target: Promise<Client>
+  readonly environment: ReadonlyMap<string, string>
   readonly signal: AbortSignal
 }
 
@@ -57,6 +60,8 @@ export class SftpRun {
   #ownId = 0
   #said = 0
   #answered: () => void = () => {}
+  /** Set while the recording has no room. */
+  #room: Promise<void> | null = null
 
   constructor(parts: SftpRunParts) {
     this.#parts = parts
@@ -72,12 +77,7 @@ export class SftpRun {
     const { channel } = this.#parts
     try {
       const client = await this.#parts.target
-      const upstream = await new Promise<ClientChannel>((resolve, reject) => {
-        client.subsys('sftp', (error, opened) => {
-          if (error === undefined) resolve(opened)
-          else reject(new SallyportError('TARGET_UNREACHABLE', 'the target offers no sftp', { cause: error }))
-        })
-      })
+      const upstream = await this.#startServer(client)
       this.#upstream = upstream
       upstream.on('error', () => upstream.close())
       upstream.stderr.pipe(this.#output.stderr, { end: false })
@@ -100,13 +100,22 @@ export class SftpRun {
     }
   }
 
+  async #startServer(client: Client): Promise<ClientChannel> {
+    const setting = { environment: this.#parts.environment, pty: null, hasAgent: false, display: null }
+    try {
+      return (await startProcess(client, setting, { kind: 'subsystem', name: 'sftp' })).channel
+    } catch (error) {
+      throw new SallyportError('TARGET_UNREACHABLE', 'the target offers no sftp', { cause: error })
+    }
+  }
+
   async #fromClient(upstream: ClientChannel): Promise<void> {
     const splitter = new SftpSplitter()
     const writer = new PieceWriter(upstream)
     const go = (): Promise<unknown> | null => {
       while (!this.#closed.signal.aborted) {
         const piece = splitter.next()
-        if (piece === null) return writer.flush() ? null : this.#drained(upstream)
+        if (piece === null) return writer.flush() ? this.#room : this.#drained(upstream)
         const wait = this.#ask(piece, writer, upstream)
         if (wait !== null) return wait.then(go)
       }
@@ -185,7 +194,7 @@ export class SftpRun {
   async #request(packet: Buffer, id: number, wish: Exclude<FileWish, { kind: 'passed' }>, upstream: ClientChannel): Promise<void> {
     switch (wish.kind) {
       case 'refused':
-        this.#parts.session.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
+        this.#append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
         return this.#refuse(id, `sallyport: denied: ${wish.reason}`, sftpStatus.unsupported)
       case 'judged': {
         const startedAt = performance.now()
@@ -305,7 +314,7 @@ export class SftpRun {
     await readAll(upstream, chunk => {
       splitter.push(chunk)
       for (let piece = splitter.next(); piece !== null; piece = splitter.next()) this.#pass(piece, writer)
-      return writer.flush() ? null : this.#drained(this.#output.stdout)
+      return writer.flush() ? this.#room : this.#drained(this.#output.stdout)
     })
     this.#end()
     // Nothing more can be answered: a client that goes on asking is not waited for.
@@ -365,7 +374,7 @@ export class SftpRun {
         const { wish, command } = request
         if (status === sftpStatus.ok) {
           for (const { path: each } of wish.paths) {
-            this.#parts.session.append({ kind: 'file', command, path: each, operation: wish.operations.join(', '), bytes: 0, digest: null })
+            this.#append({ kind: 'file', command, path: each, operation: wish.operations.join(', '), bytes: 0, digest: null })
           }
         }
         this.#result(command, status, request.startedAt)
@@ -379,21 +388,38 @@ export class SftpRun {
     }
   }
 
-  #closeFile(transfer: FileTransfer, startedAt: number): void {
+  #closeFile(transfer: FileTransfer, startedAt: number, tag = 'ok'): void {
     const { command, path: file, operation, bytes } = transfer
-    this.#parts.session.append({ kind: 'file', command, path: file, operation, bytes, digest: transfer.digest() })
-    this.#result(command, sftpStatus.ok, startedAt)
+    this.#append({ kind: 'file', command, path: file, operation, bytes, digest: transfer.digest() })
+    this.#ended(command, tag, startedAt)
   }
 
   #result(command: number, status: number, startedAt: number): void {
-    const tag = status === sftpStatus.ok ? 'ok' : `sftp status ${status}`
-    this.#parts.session.append({ kind: 'result', command, tag, rows: 0, durationMs: performance.now() - startedAt })
+    this.#ended(command, status === sftpStatus.ok ? 'ok' : `sftp status ${status}`, startedAt)
   }
 
-  /** Files that were never closed: the connection ended first. */
+  #ended(command: number, tag: string, startedAt: number): void {
+    this.#append({ kind: 'result', command, tag, rows: 0, durationMs: performance.now() - startedAt })
+  }
+
+  /** Records; where the disk must catch up, neither side is read until it has. */
+  #append(event: EventBody): void {
+    const { session } = this.#parts
+    if (session.append(event) || this.#room !== null) return
+    this.#room = session.drained().then(() => {
+      this.#room = null
+    })
+  }
+
+  /** Files that were never closed, and operations that were never answered: the connection ended first. */
   #closeAll(): void {
-    for (const { transfer, startedAt } of this.#open.values()) this.#closeFile(transfer, startedAt)
+    for (const { transfer, startedAt } of this.#open.values()) this.#closeFile(transfer, startedAt, 'ended before the file was closed')
     this.#open.clear()
+    for (const request of this.#outstanding.values()) {
+      if (request.kind === 'operation') this.#ended(request.command, 'ended before it was answered', request.startedAt)
+      else if (request.kind === 'open') this.#ended(request.transfer.command, 'ended before it was answered', request.startedAt)
+    }
+    this.#outstanding.clear()
   }
 }
 

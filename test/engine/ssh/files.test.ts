@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import ssh2 from 'ssh2'
+import type { SFTPWrapper } from 'ssh2'
 import { startSshd } from '../../../world/sshd/server.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
 import { approved } from '../../session/people.ts'
@@ -114,5 +117,73 @@ describe('files through the gateway', () => {
     assert.equal(ran.status, 0, ran.stderr)
     assert.match(ran.stderr, /sallyport: held by rule ask-writes/)
     assert.equal(readFileSync(path.join(app, 'asked'), 'utf8'), 'secret')
+  })
+
+  it('records what was not finished when a client leaves in the middle of a file', async () => {
+    const gateway = await gatewayThat('{ name: everything, then: allow }')
+    const client = new ssh2.Client()
+    client.on('error', () => {})
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    await once(client, 'ready')
+    const files = await new Promise<SFTPWrapper>((resolve, reject) =>
+      client.sftp((error, made) => (error === undefined ? resolve(made) : reject(error))),
+    )
+    const handle = await new Promise<Buffer>((resolve, reject) =>
+      files.open(path.join(app, 'half'), 'w', (error, made) => (error === undefined ? resolve(made) : reject(error))),
+    )
+    await new Promise(resolve => files.write(handle, Buffer.alloc(1_000, 'x'), 0, 1_000, 0, resolve))
+    client.end()
+    const result = await gateway.recorder.seen(({ kind }) => kind === 'result')
+    assert.equal(result.kind === 'result' ? result.tag : '', 'ended before the file was closed')
+    await gateway.recorder.seen(({ kind }) => kind === 'session.close')
+    assert.deepEqual(
+      gateway.recorder.of('file').map(({ operation, bytes: size }) => [operation, size]),
+      [['write', 1_000]],
+    )
+    const kinds = gateway.recorder.kept.map(({ event }) => event.kind)
+    assert.ok(kinds.indexOf('result') < kinds.indexOf('session.close'))
+  })
+
+  it('reads neither side on while the recording has no room, and loses nothing', async () => {
+    const gateway = await gatewayThat('{ name: everything, then: allow }')
+    let full = true
+    let waits = 0
+    let wake: () => void = () => {}
+    const { recorder } = gateway
+    const append = recorder.append.bind(recorder)
+    recorder.append = (session, event) => {
+      append(session, event)
+      return !full
+    }
+    recorder.drained = () => {
+      waits += 1
+      return new Promise(resolve => (wake = resolve))
+    }
+    const running = sftp(gateway, ...Array.from({ length: 20 }, (_, index) => `mkdir ${app}/many-${index}`), `ls ${app}`)
+    await recorder.seen(({ kind }) => kind === 'result')
+    const stopped = recorder.of('result').length
+    await new Promise(resolve => setTimeout(resolve, 300))
+    assert.ok(recorder.of('result').length <= stopped + 2, String(recorder.of('result').length))
+    full = false
+    wake()
+    const ran = await running
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.equal(recorder.of('file').filter(({ operation }) => operation === 'mkdir').length, 20)
+    assert.ok(waits > 0)
+  })
+
+  it('passes the variables of a client on to the file server', async () => {
+    const own = await startSshd({ settings: [`Subsystem sftp ${sshd.dir}/server.sh`] })
+    try {
+      writeFileSync(path.join(sshd.dir, 'server.sh'), `#!/bin/sh\necho "$FOO_X" >${sshd.dir}/seen\nexec /usr/lib/openssh/sftp-server\n`, {
+        mode: 0o755,
+      })
+      const gateway = await sshGatewayThat({ sshd: own, rules: ['{ name: everything, then: allow }'] })
+      await gateway.client('sftp', ['-q', '-o', 'SetEnv=FOO_X=seen', '-b', '-', 'web'], 'pwd')
+      await gateway.stop()
+      assert.equal(readFileSync(path.join(sshd.dir, 'seen'), 'utf8'), 'seen\n')
+    } finally {
+      await own.stop()
+    }
   })
 })
