@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { recoverRunLog } from '../../gateway/record/recover.ts'
+import { verifyRecording } from '../../gateway/record/verify-recording.ts'
+import { readCast } from '../../gateway/terminal/cast.ts'
+import { temporaryFolder } from './recordings.ts'
+
+const ROUNDS = 12
+const writer = path.join(import.meta.dirname, 'terminal-writer.ts')
+
+let root: string
+let remove: () => void
+before(() => ({ dir: root, remove } = temporaryFolder()))
+after(() => remove())
+
+describe('a gateway that is killed while somebody types', () => {
+  it(`has everything that was typed and passed on, byte by byte, ${ROUNDS} times at a random moment`, async () => {
+    let passedOn = 0
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const dir = path.join(root, `round-${round}`)
+      const keys = await killedAfter(dir, Math.random() * 150)
+      passedOn += keys
+      const cut = readCast(readFileSync(path.join(dir, 'sessions/s-1.cast'), 'utf8'))!
+      assert.ok(cut.broken <= 1, 'more than one torn line')
+      await recoverRunLog(dir)
+      const { events, broken } = readCast(readFileSync(path.join(dir, 'sessions/s-1.cast'), 'utf8'))!
+      assert.equal(broken, 0)
+      const kept = (kind: string): string =>
+        events
+          .filter(event => event.kind === kind)
+          .map(({ text }) => text)
+          .join('')
+      const numbers = Array.from({ length: keys }, (_, index) => index + 1)
+      assert.ok(kept('i').startsWith(numbers.map(key => `typed ${key}\r`).join('')))
+      assert.ok(kept('o').startsWith(numbers.map(key => `shown ${key} ${'é'.repeat(key % 300)}\r\n`).join('')))
+      assert.equal((await verifyRecording(dir)).verdict, 'incomplete')
+    }
+    // Otherwise the rounds were killed before they did anything.
+    assert.ok(passedOn > ROUNDS * 10, `${passedOn} keys`)
+  })
+})
+
+/** Returns how many keys were passed on. */
+async function killedAfter(dir: string, waitMs: number): Promise<number> {
+  const child = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let told = ''
+  child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()))
+  await once(child.stdout, 'data')
+  setTimeout(() => child.kill('SIGKILL'), waitMs)
+  await once(child, 'close')
+  return told.split('\n').length - 1
+}
