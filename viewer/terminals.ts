@@ -24,6 +24,7 @@ export async function openPlayer(section: HTMLElement, seconds: number | null = 
   const player = there ?? (await newPlayer(section))
   if (player === null) return
   player.focus()
+  player.element.scrollIntoView({ block: 'nearest' })
   if (seconds !== null) player.seek(seconds)
   else if (there === undefined && !matchMedia('(prefers-reduced-motion: reduce)').matches) player.start()
 }
