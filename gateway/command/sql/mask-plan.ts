@@ -45,6 +45,8 @@ export interface CopyPlan {
   readonly escape: string
   readonly hasHeader: boolean
   readonly columns: readonly ColumnPlan[]
+  /** For columns beyond `columns`; left out = they show nothing. */
+  readonly rest?: ColumnPlan
 }
 
 export const cleanPlan: MaskPlan = { kind: 'clean' }

@@ -64,8 +64,16 @@ function copiedRow(reader: TaintReader, fields: Tree): TaintRow {
   return copied
 }
 
-/** The format options; null when it is neither text nor csv. */
-function readFormat(reader: TaintReader, fields: Tree): Omit<CopyPlan, 'columns'> | null {
+/** How COPY TO STDOUT writes its fields, for patterns that look into each; null where that is not known. */
+export function copyOfPatterns(node: unknown): CopyPlan | null {
+  const fields = asKind(node, 'CopyStmt')
+  if (fields === null || isSet(fields, 'is_from')) return null
+  const format = readFormat(null, fields)
+  return format === null ? null : { ...format, columns: [], rest: { kind: 'pass' } }
+}
+
+/** The format options; null when it is neither text nor csv, or its encoding is another. */
+function readFormat(reader: TaintReader | null, fields: Tree): Omit<CopyPlan, 'columns'> | null {
   const options = new Map<string, string>()
   for (const wrapped of treesIn(fields, 'options')) {
     const option = asKind(wrapped, 'DefElem')
@@ -74,6 +82,7 @@ function readFormat(reader: TaintReader, fields: Tree): Omit<CopyPlan, 'columns'
   const format = options.get('format') ?? 'text'
   if (format !== 'text' && format !== 'csv') return null
   if (options.has('encoding') && !/^utf-?8$/i.test(options.get('encoding') ?? '')) {
+    if (reader === null) return null
     reader.refuse(null, 'COPY of masked columns in another encoding', 'leave ENCODING out')
   }
   const quote = options.get('quote') ?? '"'

@@ -60,6 +60,7 @@ export class CopyMask {
     out.copy(message, 0, HEADER)
     if (this.#plan === null) this.#writeText(message, out)
     // A plan for text met by binary data: nothing of it can be told apart.
+    else if (this.#isBinary && this.#plan.rest?.kind === 'pass') this.#writeText(message, out)
     else if (!this.#isBinary) this.#writeLines(message, out)
     out.setInt32(head + 1, out.length - head - 1)
   }
@@ -132,7 +133,7 @@ export class CopyMask {
     const text: TextMask | null = this.#masker.text
     if (text === null || !text.mayFind(message, start, end)) return false
     const cell = this.#fields.value(message, start, end, this.#syntax)
-    const covered = cell === null ? null : text.apply(cell.toString('utf8'))
+    const covered = cell === null ? null : coverCopied(text, cell.toString('utf8'))
     if (covered === null || covered.found.size === 0) return false
     this.#noteFound(covered.found, column)
     out.copy(message, from, start)
@@ -142,7 +143,7 @@ export class CopyMask {
 
   /** A column that the plan does not have shows nothing. */
   #treat(index: number): Treatment {
-    const plan = this.#plan?.columns[index] ?? null
+    const plan = this.#plan?.columns[index] ?? this.#plan?.rest ?? null
     const rule = plan !== null && 'rule' in plan ? this.#masker.columns[plan.rule] : undefined
     const mask = plan?.kind === 'mask' ? (rule?.mask ?? null) : null
     const same = mask === null || plan?.kind !== 'mask' ? null : mask.constant(plan.typeOid, 0)
@@ -192,5 +193,16 @@ export class CopyMask {
     const count = this.#counts.get(key)
     if (count === undefined) this.#counts.set(key, { rule, column, values })
     else count.values += values
+  }
+}
+
+/** COPY does not tell types: what can be read as JSON is covered as JSON, and what looks like an array or a row as such. */
+function coverCopied(text: TextMask, value: string): ReturnType<TextMask['apply']> {
+  if (!/^[{["(]/.test(value)) return text.apply(value)
+  try {
+    JSON.parse(value)
+    return text.applyJson(value)
+  } catch {
+    return /^[{(]/.test(value) ? text.applyNested(value) : text.apply(value)
   }
 }

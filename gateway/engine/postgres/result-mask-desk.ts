@@ -5,6 +5,7 @@ import type { MaskedColumn, MaskPlan } from '../../command/sql/mask-plan.ts'
 import { cleanPlan } from '../../command/sql/mask-plan.ts'
 import { maskClosure } from '../../command/sql/plan-mask-closure.ts'
 import type { MaskClosure } from '../../command/sql/plan-mask-closure.ts'
+import { copyOfPatterns } from '../../command/sql/plan-mask-copy.ts'
 import { planMasks } from '../../command/sql/plan-mask.ts'
 import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
 import { Refusal } from '../../core/errors.ts'
@@ -131,12 +132,13 @@ class ResultMaskDesk {
   }
 
   #open(statement: SqlStatement | undefined, plan: MaskPlan, closure: MaskClosure | null): ResultMask | null {
-    if (closure === null) return openResultMask(plan, this.#masker, nothingMasked)
+    const copy = this.#masker.text === null || statement === undefined ? null : copyOfPatterns(statement.node)
+    if (closure === null) return openResultMask(plan, this.#masker, nothingMasked, copy)
     if (plan.kind === 'tainted') {
       this.#isTainted = true
       this.#hasWritten ||= statement === undefined || !isReadOnly(statement)
     }
-    const mask = openResultMask(plan, this.#masker, closure)
+    const mask = openResultMask(plan, this.#masker, closure, copy)
     if (mask !== null || closure.isEmpty || statement === undefined || isReadOnly(statement)) return mask
     // A constraint that fails may name the row of a masked table that this statement never mentioned.
     return new ResultMask(plan, this.#masker, closure)

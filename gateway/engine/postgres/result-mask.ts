@@ -20,25 +20,29 @@ export interface MaskCount {
 }
 
 /**
+ * @param copy how the fields of COPY stand, for patterns.
  * @returns null when the answer may pass untouched: nothing masked is in it and no pattern applies. Its errors still go through
  * `scrubConstraintError` when the connection has masked columns.
  */
-export function openResultMask(plan: MaskPlan, masker: Masker, closure: MaskClosure): ResultMask | null {
+export function openResultMask(plan: MaskPlan, masker: Masker, closure: MaskClosure, copy: CopyPlan | null = null): ResultMask | null {
   if (plan.kind === 'clean' && masker.text === null) return null
-  return new ResultMask(plan, masker, closure)
+  return new ResultMask(plan, masker, closure, copy)
 }
 
 export class ResultMask {
   readonly #plan: MaskPlan
   readonly #masker: Masker
   readonly #closure: MaskClosure
+  readonly #cleanCopy: CopyPlan | null
   #rows: RowMask | null = null
   #copy: CopyMask | null = null
   /** Results of earlier descriptions of the same statement. */
   readonly #done: MaskCount[] = []
 
-  constructor(plan: MaskPlan, masker: Masker, closure: MaskClosure) {
+  /** @param copy how the fields of COPY stand, where no column of it is masked. */
+  constructor(plan: MaskPlan, masker: Masker, closure: MaskClosure, copy: CopyPlan | null = null) {
     this.#plan = plan
+    this.#cleanCopy = copy
     this.#masker = masker
     this.#closure = closure
   }
@@ -89,7 +93,7 @@ export class ResultMask {
 
   /** The same mask for the rest of the same answer, under another command. */
   again(): ResultMask {
-    return new ResultMask(this.#plan, this.#masker, this.#closure)
+    return new ResultMask(this.#plan, this.#masker, this.#closure, this.#cleanCopy)
   }
 
   /** ErrorResponse, NoticeResponse, ParameterStatus as the client may see it; other messages as they are. */
@@ -110,7 +114,7 @@ export class ResultMask {
   }
 
   #copyPlan(): CopyPlan | null {
-    return this.#plan.kind === 'tainted' ? this.#plan.copy : null
+    return this.#plan.kind === 'tainted' ? this.#plan.copy : this.#cleanCopy
   }
 
   /** Whether the server describes as many columns as the plan expects; if not, the plan's places mean nothing. */

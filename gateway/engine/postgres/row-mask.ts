@@ -3,7 +3,7 @@
 import type { CellMask, CellWriter, TextMask } from '../../core/masker.ts'
 import { WireError } from '../../wire/postgres/wire-error.ts'
 import type { ByteSink } from './byte-sink.ts'
-import { coverCell } from './text-cell.ts'
+import { coverCell, mayCover } from './text-cell.ts'
 import type { CellShape } from './text-cell.ts'
 
 /** What is done with the cells of one column. Decided once per result. */
@@ -65,7 +65,7 @@ export class RowMask {
             writeCell(out, treatment.mask.apply(bytes.subarray(at + 4, next), treatment.typeOid, treatment.format))
           from = next
           replaced[index] = (replaced[index] ?? 0) + 1
-        } else if (size > 0 && treatment.text.mayFind(bytes, at + 4, next)) {
+        } else if (size > 0 && mayCover(treatment.text, bytes, at + 4, next, treatment.shape)) {
           const covered = coverCell(treatment.text, bytes.subarray(at + 4, next), treatment.shape)
           if (covered.found.size > 0) {
             out.copy(bytes, from, at)
