@@ -3,10 +3,11 @@ import { createInterface } from 'node:readline'
 import type { Shop } from '../github/shop.ts'
 import { say } from './screen.ts'
 
-/** The code of the request that waits in the pull request. */
-export async function waitForRequest(shop: Shop): Promise<string> {
+/** The code of the request that waits in the pull request. @param seen comments that were there before. */
+export async function waitForRequest(shop: Shop, seen: ReadonlySet<number> = new Set()): Promise<string> {
   for (;;) {
-    const body = shop.pull.comments.map(comment => comment.body).find(text => /\/sallyport approve [0-9A-Z]{4}-[0-9A-Z]{4}/.test(text))
+    const news = shop.pull.comments.filter(({ id }) => !seen.has(id))
+    const body = news.map(comment => comment.body).find(text => /\/sallyport approve [0-9A-Z]{4}-[0-9A-Z]{4}/.test(text))
     const code = /\/sallyport approve ([0-9A-Z]{4}-[0-9A-Z]{4})/.exec(body ?? '')?.[1]
     if (code !== undefined) return code
     await new Promise(resolve => setTimeout(resolve, 50))

@@ -5,6 +5,7 @@ import path from 'node:path'
 import type { Launched } from '../../gateway/control/launch.ts'
 import { answerAlone, answerByPerson, waitForRequest } from './answer.ts'
 import { showCluster } from './cluster.ts'
+import { showHost } from './host.ts'
 import { query, typed, type JobEnvironment } from './job.ts'
 import { failed, must, quote, say, step } from './screen.ts'
 import { openStage } from './stage.ts'
@@ -29,6 +30,7 @@ try {
   await drop(job)
   await showCluster(stage.cluster, job)
   await askForDelete(job)
+  await showHost(stage.host, job, stage.clientDir, stage.shop, isAlone)
   await finish(gate)
   verifyRecording(gate)
   next()
@@ -147,7 +149,11 @@ function verifyRecording(gate: Launched): void {
   const text = readFileSync(path.join(stage.out, 'events.jsonl'), 'utf8')
   const isSecretKept = stage.cluster !== null && text.includes(stage.cluster.password)
   must(
-    !text.includes(stage.password) && !text.includes('ada@example.com') && !isSecretKept,
+    !text.includes(stage.password) &&
+      !text.includes('PRIVATE KEY') &&
+      !text.includes('4111 1111') &&
+      !text.includes('ada@example.com') &&
+      !isSecretKept,
     'neither the password nor a masked value is in it',
   )
 }

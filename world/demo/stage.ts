@@ -10,6 +10,7 @@ import { startShop, type Shop } from '../github/shop.ts'
 import { startIssuer, type Issuer } from '../issuer/issuer.ts'
 import { startPostgres, type PostgresServer } from '../postgres/server.ts'
 import { openCluster, type Cluster } from './cluster.ts'
+import { hostPolicy, openHost, type Host } from './host.ts'
 
 const SCHEMA = `
 CREATE TABLE customers (id int PRIMARY KEY, name text, email text, card text);
@@ -30,6 +31,8 @@ export interface Stage {
   readonly shop: Shop
   /** null where kubectl is not installed. */
   readonly cluster: Cluster | null
+  /** null where OpenSSH is not installed. */
+  readonly host: Host | null
   /** Gets the sealed recording. */
   readonly out: string
   readonly clientDir: string
@@ -39,7 +42,13 @@ export interface Stage {
 
 /** Starts all but the gateway. */
 export async function openStage(out: string): Promise<Stage> {
-  const [postgres, issuer, shop, cluster] = await Promise.all([startPostgres(), startIssuer(), startShop(), openCluster()])
+  const [postgres, issuer, shop, cluster, host] = await Promise.all([
+    startPostgres(),
+    startIssuer(),
+    startShop(),
+    openCluster(),
+    openHost(),
+  ])
   const password = randomBytes(18).toString('base64url')
   await postgres.query('postgres', `CREATE ROLE shop LOGIN PASSWORD '${password}'`)
   const database = await postgres.createDatabase(SCHEMA)
@@ -52,6 +61,7 @@ export async function openStage(out: string): Promise<Stage> {
     issuer,
     shop,
     cluster,
+    host,
     out,
     clientDir,
     openGate: async () => {
@@ -63,7 +73,7 @@ export async function openStage(out: string): Promise<Stage> {
           policy: {
             kind: 'text',
             name: path.join(clientDir, 'demo.yml'),
-            text: policyOf(postgres, issuer, database, cluster === null ? '' : connectionOf(cluster)),
+            text: policyOf(postgres, issuer, database, cluster === null ? '' : connectionOf(cluster), host),
           },
           connections: [],
           token: issuer.mint({
@@ -79,6 +89,7 @@ export async function openStage(out: string): Promise<Stage> {
           environment: {
             SHOP_PASSWORD: password,
             ...(cluster === null ? {} : { CLUSTER_TOKEN: cluster.server.token }),
+            ...(host === null ? {} : { SHOP_KEY: host.server.privateKey }),
             GITHUB_API_URL: shop.github.url,
             GITHUB_SERVER_URL: shop.github.url,
             GITHUB_REPOSITORY: 'acme/shop',
@@ -98,7 +109,7 @@ export async function openStage(out: string): Promise<Stage> {
       return launched
     },
     close: async () => {
-      await Promise.all([postgres.stop(), issuer.stop(), shop.github.stop(), cluster?.server.stop()])
+      await Promise.all([postgres.stop(), issuer.stop(), shop.github.stop(), cluster?.server.stop(), host?.server.stop()])
       rmSync(clientDir, { recursive: true, force: true })
     },
   }
@@ -110,17 +121,18 @@ function connectionOf({ server }: Cluster): string {
 }
 
 /** @param cluster one more connection, or nothing. */
-function policyOf(postgres: PostgresServer, issuer: Issuer, database: string, cluster: string): string {
+function policyOf(postgres: PostgresServer, issuer: Issuer, database: string, cluster: string, host: Host | null): string {
+  const ssh = host === null ? { connection: '', rules: '' } : hostPolicy(host)
   return `version: 1
 issuers: { github: { url: "${issuer.url}", audience: sallyport } }
 groups: { shop: { issuer: github, when: 'claims.aud == "sallyport"' } }
 connections:
-  shop-db: { protocol: postgres, address: "127.0.0.1:${postgres.port}", database: ${database}, user: shop, tls: disable, credential: "env://SHOP_PASSWORD", groups: [shop] }${cluster}
+  shop-db: { protocol: postgres, address: "127.0.0.1:${postgres.port}", database: ${database}, user: shop, tls: disable, credential: "env://SHOP_PASSWORD", groups: [shop] }${cluster}${ssh.connection}
 rules:
   - { name: reads-and-writes, sql: { effects: [read, write, session, transaction] }, then: allow }
   - { name: deletes, sql: { effects: [write] }, when: 'command.verb == "delete"', then: ask, approvers: dba, because: Deleted rows are gone. }
   - { name: looking, kubernetes: { verbs: [get, list, watch], namespaces: [shop] }, then: allow }
-  - { name: no-ddl, sql: { effects: [ddl, privilege, file, program, admin] }, then: deny, because: Schema changes go through the DBA. }
+  - { name: no-ddl, sql: { effects: [ddl, privilege, file, program, admin] }, then: deny, because: Schema changes go through the DBA. }${ssh.rules}
 masks:
   - { name: pii, columns: [public.customers.email], with: keep-domain }
   - { name: cards, patterns: [credit-card], with: keep-last-4 }
