@@ -20,6 +20,8 @@ export interface Release {
 }
 
 export interface ReleaseCovers {
+  /** What keeps the release is hidden: of it only that is shown which is shown elsewhere. */
+  readonly isKeptHidden: boolean
   /** Covers one object about a resource in place. */
   readonly object: (value: unknown, resource: string, findings: Findings) => void
   /** Covers patterns, and what was hidden elsewhere, in the strings of a value in place. */
@@ -54,7 +56,7 @@ export function coverRelease(release: Fields, covers: ReleaseCovers, findings: F
   } catch {
     return false
   }
-  const hidden = new Hidden(findings)
+  const hidden = new Hidden(findings, covers.isKeptHidden ? shownText(release) : null)
   const chart = isFields(release['chart']) ? release['chart'] : {}
   for (const values of [release['config'], chart['values']]) hidden.coverValues(values)
   for (const file of [...listOf(chart['templates']), ...listOf(chart['files'])]) if (isFields(file)) hidden.coverFile(file)
@@ -80,22 +82,35 @@ function coverManifest(holder: Fields, covers: ReleaseCovers, findings: Findings
     .join('')
 }
 
-/** What was hidden in the objects of a release, looked for in what they were made of. */
+/** All that is shown of the objects of a release, once they are covered. */
+function shownText(release: Fields): string {
+  const manifests = [release, ...listOf(release['hooks'])].map(holder => (isFields(holder) ? holder['manifest'] : ''))
+  return manifests.filter(manifest => typeof manifest === 'string').join('\n')
+}
+
+/** What the objects of a release were made of: what was hidden in them, and what does not stand in what is shown of them. */
 class Hidden {
   readonly #findings: Findings
   readonly #words: ReadonlySet<string>
+  /** Null where a value need not stand in it. */
+  readonly #shown: string | null
 
-  constructor(findings: Findings) {
+  constructor(findings: Findings, shown: string | null) {
     this.#findings = findings
+    this.#shown = shown
     this.#words = new Set([...findings.needles, ...findings.words])
   }
 
-  /** Values are parts of what they become: `hunter2` of `postgres://app:hunter2@db`. */
+  /**
+   * Values are parts of what they become: `hunter2` of `postgres://app:hunter2@db`. A chart may also change them beyond recognition (a digest,
+   * a hash of a password), or not use them: such a value stands nowhere but in the Secret that keeps the release, so it is hidden with it.
+   */
   coverValues(at: unknown): void {
     if (typeof at !== 'object' || at === null) return
     for (const [key, item] of Object.entries(at)) {
       if (typeof item === 'object') this.coverValues(item)
-      else if ((typeof item === 'string' || typeof item === 'number') && this.#isHidden(String(item))) {
+      else if ((typeof item === 'string' || typeof item === 'number') && item !== '' && !this.#mayShow(String(item))) {
+        this.#findings.hide(String(item))
         Object.defineProperty(at, key, { value: REDACTED, enumerable: true, writable: true, configurable: true })
         this.#findings.count('secrets', 'release:values')
       }
@@ -113,6 +128,17 @@ class Hidden {
       if (needle.length >= MIN_PART) shown = shown.replaceAll(needle, REDACTED)
     }
     if (shown !== plain) file['data'] = Buffer.from(shown, 'latin1').toString('base64')
+  }
+
+  #mayShow(text: string): boolean {
+    if (this.#isHidden(text)) return false
+    const shown = this.#shown
+    if (shown === null) return true
+    const isPart = (at: number): boolean => /\w/.test(shown[at] ?? '')
+    for (let at = shown.indexOf(text); at !== -1; at = shown.indexOf(text, at + 1)) {
+      if (!isPart(at - 1) && !isPart(at + text.length)) return true
+    }
+    return false
   }
 
   #isHidden(text: string): boolean {

@@ -104,6 +104,7 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
 
   function releaseCovers(resource: string): ReleaseCovers {
     return {
+      isKeptHidden: rulesOf(resource).some(({ path }) => path[0] === 'data' && (path.length === 1 || path[1] === 'release')),
       object: (value, ofKind, findings) => {
         if (isFields(value)) coverObject(value, ofKind, findings)
       },

@@ -120,7 +120,7 @@ spec:
       ['status', 'own', '-o', 'json'],
       ['history', 'own'],
       ['upgrade', 'own', 'chart', '--reuse-values'],
-      ['rollback', 'own'],
+      ['rollback', 'own', '1'],
       ['get', 'all', 'own', '--debug'],
     ]) {
       it(`shows nothing of a release by helm ${args.join(' ')}`, async () => {

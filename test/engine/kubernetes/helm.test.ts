@@ -83,6 +83,21 @@ describe('a release of helm through the gateway', () => {
     assertHidden(gateway.recorded())
   })
 
+  it('shows no value that stands in no manifest that is shown: the chart may have made a digest of it', async () => {
+    const config = { token: 'only-as-a-digest', code: 73_219, part: 'fas', mode: 'fast', isOn: true, nested: { list: ['nowhere-else'] } }
+    const notes = 'your token is only-as-a-digest'
+    const value = { ...release(), config, info: { ...release().info, notes } }
+    gateway.world.put('Secret', { metadata: { name: NAME, namespace: 'shop' }, data: { release: inSecret(value) } })
+    gateway.world.put('ConfigMap', { metadata: { name: NAME, namespace: 'shop' }, data: { release: packed(value) } })
+    const shown = outOfSecret((await read()).data.release)
+    const gone = '[redacted]'
+    assert.deepEqual(shown.config, { token: gone, code: gone, part: gone, mode: 'fast', isOn: true, nested: { list: [gone] } })
+    assert.equal(shown.info['notes'], `your token is ${gone}`)
+    // In a ConfigMap, which is not hidden itself, only what stands in its Secrets is.
+    const { text } = await gateway.request('GET', `/api/v1/namespaces/shop/configmaps/${NAME}`)
+    assert.deepEqual(unpacked((JSON.parse(text) as { data: { release: string } }).data.release).config, config)
+  })
+
   it('keeps what was hidden when helm writes back what became of it, as JSON and as protobuf', async () => {
     for (const status of ['superseded', 'failed']) {
       const object = await read()
