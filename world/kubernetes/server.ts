@@ -33,6 +33,8 @@ export interface KubernetesServer {
   readonly store: Store
   /** Every request that got here, with its own headers. */
   readonly seen: SeenRequest[]
+  /** What `serviceaccounts/token` gives out. */
+  mintedToken: string
   /** Text of `pods/log`. */
   logs: string
   /** Adds to it, and tells those who follow. */
@@ -98,6 +100,7 @@ export async function startKubernetes(
     token,
     store,
     seen,
+    mintedToken: 'minted.service.account-token',
     logs: 'started\n',
     log(text) {
       world.logs += text
@@ -199,6 +202,16 @@ export async function startKubernetes(
       followers.add(response)
       response.once('close', () => followers.delete(response))
       return
+    }
+    if (request.method === 'POST' && kind.kind === 'ServiceAccount' && subresource === 'token') {
+      const status = { token: world.mintedToken, expirationTimestamp: '2030-01-01T00:00:00Z' }
+      return send(response, 201, {
+        kind: 'TokenRequest',
+        apiVersion: 'authentication.k8s.io/v1',
+        metadata: { name, namespace },
+        spec: {},
+        status,
+      })
     }
     const known = store.get(kind, namespace, name)
     if (request.method === 'POST' && name === '') {

@@ -13,10 +13,13 @@ export class AnswerRecord {
   readonly #masked = new Map<string, { rule: string; field: string; values: number }>()
   #keptBytes = 0
   #isCut = false
+  readonly #isCredential: boolean
   /** Objects or lines that went out. */
   items = 0
 
-  constructor(session: Session, number: number, startedMs: number) {
+  /** @param isCredential the answer is a token: a recording is no place for it. */
+  constructor(session: Session, number: number, startedMs: number, isCredential = false) {
+    this.#isCredential = isCredential
     this.#session = session
     this.#number = number
     this.#startedMs = startedMs
@@ -24,6 +27,7 @@ export class AnswerRecord {
 
   /** Bytes as the client gets them. */
   keep(bytes: Buffer): void {
+    if (this.#isCredential) return
     const room = MAX_KEPT_BYTES - this.#keptBytes
     if (bytes.length > room) this.#isCut = true
     if (room <= 0 || bytes.length === 0) return

@@ -34,7 +34,7 @@ const MAX_WHOLE_BYTES = 256 * 1_024
 
 export async function relayAnswer(parts: AnswerParts): Promise<void> {
   const { answer, response, session, number } = parts
-  const record = new AnswerRecord(session, number, parts.startedMs)
+  const record = new AnswerRecord(session, number, parts.startedMs, parts.wish.command.powers.includes('token'))
   const tag = `${answer.statusCode ?? 0} ${answer.statusMessage ?? ''}`.trim()
   try {
     const shaper = shaperFor(parts, record)

@@ -3,35 +3,51 @@
 import type { TextMask } from '../../core/masker.ts'
 
 const MAX_HELD_BYTES = 256 * 1_024
+/** Of a line that is longer: what may be the beginning of a value. */
+const KEPT_BYTES = 4_096
 
 export class LineMask {
   /** Findings so far, by rule. */
   readonly found = new Map<string, number>()
   readonly #mask: TextMask
-  #held: Buffer = Buffer.alloc(0)
+  /** Pieces of what waits: they are put together when there is something to let out, not at each piece. */
+  #held: Buffer[] = []
+  #heldBytes = 0
 
   constructor(mask: TextMask) {
     this.#mask = mask
   }
 
   get hasHeld(): boolean {
-    return this.#held.length > 0
+    return this.#heldBytes > 0
   }
 
   push(chunk: Buffer): Buffer {
-    const text = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.#heldBytes <= MAX_HELD_BYTES && !chunk.includes(0x0a)) return Buffer.alloc(0)
+    const text = this.#take()
     let end = text.lastIndexOf(0x0a) + 1
     const fence = text.lastIndexOf('-----BEGIN')
     if (fence !== -1 && fence < end && !text.includes('-----END', fence)) end = text.lastIndexOf(0x0a, fence) + 1
-    if (text.length - end > MAX_HELD_BYTES) end = text.length
-    this.#held = Buffer.from(text.subarray(end))
+    if (text.length - end > MAX_HELD_BYTES) end = endOfWord(text, text.length - KEPT_BYTES)
+    if (end < text.length) {
+      this.#held.push(Buffer.from(text.subarray(end)))
+      this.#heldBytes = text.length - end
+    }
     return this.#cover(text.subarray(0, end))
   }
 
   flush(): Buffer {
-    const rest = this.#held
-    this.#held = Buffer.alloc(0)
-    return this.#cover(rest)
+    return this.#cover(this.#take())
+  }
+
+  #take(): Buffer {
+    const [only] = this.#held
+    const text = this.#held.length === 1 && only !== undefined ? only : Buffer.concat(this.#held, this.#heldBytes)
+    this.#held = []
+    this.#heldBytes = 0
+    return text
   }
 
   #cover(bytes: Buffer): Buffer {
@@ -41,4 +57,10 @@ export class LineMask {
     for (const [rule, times] of covered.found) this.found.set(rule, (this.found.get(rule) ?? 0) + times)
     return Buffer.from(covered.text)
   }
+}
+
+/** The last blank before the place, so that no word is cut; the place itself when there is none. */
+function endOfWord(text: Buffer, place: number): number {
+  const blank = text.lastIndexOf(0x20, place)
+  return blank > 0 ? blank + 1 : place
 }

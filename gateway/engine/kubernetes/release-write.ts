@@ -29,8 +29,9 @@ export async function releaseBody(
 ): Promise<WrittenBody> {
   const { command } = wish
   const resource = resourceOf(command)
-  const json = command.resource === resource && writes.has(command.verb) ? jsonOf(written) : null
-  if (json === null || !mayHoldRelease(json, resource) || !masks.hasMarkedRelease(json, resource)) return written
+  const mayHold = (command.resource === 'secrets' || command.resource === 'configmaps') && writes.has(command.verb)
+  const json = mayHold ? jsonOf(written) : null
+  if (json === null || !json.includes('"release"') || !masks.hasMarkedRelease(json, resource)) return written
   const stored = command.verb === 'update' && RELEASE_NAME.test(command.name) ? await live() : null
   const restored = stored === null ? null : masks.restoreRelease(json, stored, resource)
   if (restored !== null) return { body: restored, contentType: 'application/json' }
@@ -43,10 +44,6 @@ export async function releaseBody(
       fix: 'in the policy: { name: helm, fields: ["secrets:data"], unless: [GROUP] }',
     },
   )
-}
-
-function mayHoldRelease(json: Buffer, resource: string): boolean {
-  return (resource === 'secrets' || resource === 'configmaps') && json.includes('"release"')
 }
 
 function jsonOf({ body, contentType }: WrittenBody): Buffer | null {

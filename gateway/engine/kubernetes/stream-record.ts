@@ -56,6 +56,7 @@ export class StreamRecord {
   sent(bytes: Buffer): void {
     this.#toTarget += bytes.length
     if (this.#isTerminal) this.#type(bytes)
+    else if (this.#keptBytes >= MAX_KEPT_BYTES) this.#omittedBytes += bytes.length
     else this.#keep('stdin', this.#typed?.push(bytes) ?? bytes)
   }
 

@@ -1,5 +1,4 @@
 // The two sides of a switched connection, at the pace of the slower one and of the recording. What cannot be read, shown or recorded ends it.
-import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { SallyportError } from '../../core/errors.ts'
 import type { OutputMask } from './output-mask.ts'
@@ -85,7 +84,7 @@ async function pump(from: Duplex, to: Duplex, { record, drained }: StreamSides, 
     if (next === null || next.done === true) break
     if (!(next.value instanceof Buffer)) continue
     for (const bytes of pass(next.value)) {
-      if (to.writable && !to.write(bytes)) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => undefined)
+      if (to.writable && !to.write(bytes)) await roomIn(to)
     }
     if (record.isBehind) {
       record.isBehind = false
@@ -93,6 +92,19 @@ async function pump(from: Duplex, to: Duplex, { record, drained }: StreamSides, 
     }
   }
   if (to.writable) to.end()
+}
+
+/** Resolves when there is room again, or nobody to wait for. */
+function roomIn(to: Duplex): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      to.off('drain', done)
+      to.off('close', done)
+      resolve()
+    }
+    to.once('drain', done)
+    to.once('close', done)
+  })
 }
 
 function unreadable(error: unknown): SallyportError {

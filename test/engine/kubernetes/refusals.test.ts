@@ -114,6 +114,16 @@ describe('the Kubernetes door', () => {
     assert.equal(gateway.world.seen.length, 0)
   })
 
+  it('gives a token to the client that a rule lets have one, and keeps it out of the recording', async () => {
+    const answered = await gateway.request('POST', '/api/v1/namespaces/shop/serviceaccounts/ci/token', {
+      body: '{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","spec":{}}',
+    })
+    assert.equal(answered.status, 201)
+    assert.ok(answered.text.includes(gateway.world.mintedToken))
+    assert.ok(!gateway.recorded().includes(gateway.world.mintedToken))
+    assert.ok(gateway.recorder.of('result').some(({ tag }) => tag === '201 Created'))
+  })
+
   it('treats a deletion with options in its body as what the body says', async () => {
     const dryRuns: boolean[] = []
     gateway.decide = ({ dryRun }) => {

@@ -136,6 +136,20 @@ describe('exec over SPDY', () => {
   })
 })
 
+describe('a line without an end', () => {
+  it('is let out in parts that cut no value', () => {
+    for (let before = 256 * 1_024 - 40; before < 256 * 1_024 + 40; before += 3) {
+      const mask = new OutputMask(text, false)
+      const line = Buffer.from(`${'x '.repeat(before / 2)}${CARD} ${'y '.repeat(3_000)}`)
+      let shown = ''
+      for (let at = 0; at < line.length; at += 4_000) shown += mask.push('stdout', line.subarray(at, at + 4_000)).toString()
+      assert.ok(shown.length > 0, 'it is not kept for ever')
+      shown += mask.end('stdout').toString()
+      assert.equal(shown, line.toString().replace(CARD, '[redacted]'), String(before))
+    }
+  })
+})
+
 describe('exec over WebSocket', () => {
   const channel = (number: number, content: string): Buffer => writeBinary(Buffer.from([number]), Buffer.from(content))
 
