@@ -1,5 +1,6 @@
 // `npm run bench`: every table, one after the other; `npm run bench -- recording` only the one.
 import { loadSqlParser } from '../gateway/command/sql/parser.ts'
+import { benchKubernetes } from './kubernetes.ts'
 import { benchMasks } from './masks.ts'
 import { benchPostgres } from './postgres.ts'
 import { benchRecording } from './recording.ts'
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<void>>> = {
   recording: () => benchRecording(),
   page: () => benchReplayPage(),
   ssh: () => benchSsh(),
+  kubernetes: benchKubernetes,
 }
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(benches) : wanted) {
