@@ -64,14 +64,14 @@ describe('random queries over masked columns', () => {
         const bytes = await answerOf(client, `BEGIN; ${sql}`)
         await answerOf(client, 'ROLLBACK')
         const extended = sql.includes('; ') ? bytes : await extendedAnswerOf(client, sql, isBinary ? 1 : 0)
-        if (bytes.includes('C')) answered += 1
-        if (bytes.includes('ERROR')) errors += 1
+        if (bytes.includes('SERROR\0')) errors += 1
+        else answered += 1
         assert.equal(leakOf(bytes) ?? leakOf(extended), null, sql)
       }),
       { numRuns: runs, ...(runs > 1000 ? { interruptAfterTimeLimit: LONG_MS, markInterruptAsFailure: false } : {}) },
     )
-    if (runs > 1000) console.log(`${answered} of the statements were answered, ${errors} failed or were refused`)
-    assert.ok(answered > runs / 5, `only ${answered} of the random statements were answered, ${errors} failed`)
+    if (runs > 1000) process.stdout.write(`${answered} of the statements were answered, ${errors} failed or were refused\n`)
+    assert.ok(answered > runs / 4, `only ${answered} of the random statements were answered, ${errors} failed`)
   })
 })
 
