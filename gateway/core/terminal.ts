@@ -13,7 +13,8 @@ export interface TerminalRecording {
    */
   output(bytes: Buffer): boolean
   /**
-   * Bytes on their way to the target: they, and all output before them, are on disk when this returns.
+   * Bytes on their way to the target: they, and all output before them, are on disk when this returns. Of a recording that is
+   * sealed to auditors up to 64 KiB wait in memory: age seals no less.
    * @throws {SallyportError} RECORDING_FAILED: do not pass the bytes on, the session must end.
    */
   input(bytes: Buffer): boolean

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { html } from './html.ts'
 import type { RunEnding } from './page.ts'
 import { pageStart } from './page-parts.ts'
+import { MASKED_TITLE } from './page-story.ts'
 import type { PageEntry, PageStory } from './page-story.ts'
 import type { PageTerminal } from './page-terminals.ts'
 import { isMembers, listOf, textOf } from './stored-event.ts'
@@ -155,8 +156,16 @@ function listed(entry: PageEntry, terminals: ReadonlyMap<string, PageTerminal>, 
   const time = entry.at.slice(11, 23)
   const verdict = entry.verdict === '' ? '' : `, ${entry.verdict}`
   const shown = entry.terminals.map(name => terminals.get(name)?.html ?? '').join('')
-  return `<li id="c${entry.number}" tabindex="-1" data-outcome="${entry.outcome}" data-session="${html(entry.session)}" data-connection="${html(entry.connection)}" data-rule="${html(entry.rule)}"><p class="head"><a href="#c${entry.number}">${entry.number}</a><b class="outcome">${outcomeWords[entry.outcome] ?? ''}${html(verdict)}</b><time datetime="${html(entry.at)}">${html(time)}</time><span>${html(entry.connection)}</span><span>${html(entry.rule === '' ? '' : `rule ${entry.rule}`)}</span></p><pre><code${isSql ? ' class="sql"' : ''}>${html(entry.text)}</code></pre>${entry.more}${shown}</li>
+  return `<li id="c${entry.number}" tabindex="-1" data-outcome="${entry.outcome}" data-session="${html(entry.session)}" data-connection="${html(entry.connection)}" data-rule="${html(entry.rule)}"><p class="head"><a href="#c${entry.number}">${entry.number}</a><b class="outcome">${outcomeWords[entry.outcome] ?? ''}${html(verdict)}</b><time datetime="${html(entry.at)}">${html(time)}</time><span>${html(entry.connection)}</span><span>${html(entry.rule === '' ? '' : `rule ${entry.rule}`)}</span></p><pre><code${isSql ? ' class="sql"' : ''}>${html(entry.text)}</code></pre>${answered(entry)}${shown}</li>
 `
+}
+
+/** What came after the command; each masked cell says by which rules. */
+function answered({ more, maskRules }: PageEntry): string {
+  if (maskRules.size === 0) return more
+  const rules = [...maskRules].join(', ')
+  const title = ` title="masked: ${maskRules.size === 1 ? 'rule' : 'rules'} ${html(rules)}"`
+  return more.replaceAll(MASKED_TITLE, () => title)
 }
 
 function text(base64: string): string {

@@ -9,6 +9,8 @@ const MAX_PAGE_COMMANDS = 20_000
 const MAX_PAGE_CHARS = 24 * 1024 * 1024
 const MAX_TEXT_CHARS = 20_000
 const MAX_SESSIONS = 1000
+/** What a masked cell says of itself, until it is known by which rule. */
+export const MASKED_TITLE = ' title="masked"'
 /** What stands in the place of masked values, whichever way they are masked. */
 const MASKED = /\[redacted\]|\*{8}|\*{3}@|•••/
 
@@ -28,6 +30,8 @@ export interface PageEntry {
   /** When people were asked, and when the last answer came; null = they were not, or there was none. */
   askedMs: number | null
   answeredMs: number | null
+  /** Rules that masked something of its answer. */
+  readonly maskRules: Set<string>
   /** Terminals that it opened: names of their files. */
   readonly terminals: string[]
 }
@@ -74,6 +78,7 @@ export class PageStory {
       rule: '',
       askedMs: null,
       answeredMs: null,
+      maskRules: new Set(),
       terminals: [],
       more:
         (values.length === 0 ? '' : note(cut(values.join(', ')))) + (doubt === '' ? '' : note(`${textOf(event['certainty'])}: ${doubt}`)),
@@ -94,6 +99,7 @@ export class PageStory {
       if (outcome === 'allow' || outcome === 'ask' || outcome === 'deny') entry.outcome = outcome
       entry.rule = textOf(event['rule'])
     }
+    if (event.kind === 'mask') entry.maskRules.add(textOf(event['rule']))
     if (event.kind === 'ask') entry.askedMs ??= event.ms
     if (event.kind === 'answer' && event['outcome'] !== 'refused') {
       entry.answeredMs = event.ms
@@ -156,7 +162,7 @@ function table(event: StoredEvent): string {
 
 function cell(value: unknown): string {
   if (typeof value !== 'string') return '<td class="null">NULL</td>'
-  return `<td${MASKED.test(value) ? ' class="masked" title="masked"' : ''}>${html(cut(value))}</td>`
+  return `<td${MASKED.test(value) ? ` class="masked"${MASKED_TITLE}` : ''}>${html(cut(value))}</td>`
 }
 
 function failure(event: StoredEvent): string {

@@ -146,6 +146,7 @@ if (executable !== null) {
     it('shows masked cells, NULL, what was left out, and who approved', async () => {
       const { page } = await open(file)
       assert.deepEqual(await page.locator('#c1 td').allTextContents(), ['1', '•••', '2', 'NULL'])
+      assert.equal(await page.getAttribute('#c1 td.masked', 'title'), 'masked: rule pii')
       assert.match(await text(page, '#c1'), /1 more rows were not kept.*masked: public\.customers\.email by rule pii, 2 values/)
       assert.match(await text(page, '#c2'), /✗ denied.*rule no-ddl.*DROP TABLE customers/)
       assert.match(await text(page, '#c3'), /approved by dana at 2026-01-02T03:10:45\.000Z/)
