@@ -19,6 +19,8 @@ export interface KubeletOptions {
   readonly folder: string
   /** Splits output at every so many bytes. */
   readonly pieces?: number
+  /** Text of the logs over WebSocket. */
+  readonly logs?: string
   /** What `attach` is attached to. */
   readonly main?: readonly string[]
   /** Ports of the pod, and where they really listen on loopback. */
@@ -77,6 +79,10 @@ export function startKubelet(options: KubeletOptions): Kubelet {
 
   function overWebSocket(request: IncomingMessage, socket: Duplex, head: Buffer, subresource: string, query: URLSearchParams): void {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
+    if (subresource === 'log') {
+      overLog(request, socket)
+      return
+    }
     const mine = [...(subresource === 'portforward' ? [TUNNEL] : ['v5.channel.k8s.io']), 'v4.channel.k8s.io']
     const protocol = mine.find(name => offered.includes(name))
     if (protocol === undefined) {
@@ -112,6 +118,18 @@ export function startKubelet(options: KubeletOptions): Kubelet {
       // v5 closes a channel by message 255 with its number.
       else if (channel === 255 && content[0] === 0) process.endInput()
     })
+  }
+
+  /** The API server's own way for logs: messages without channels. */
+  function overLog(request: IncomingMessage, socket: Duplex): void {
+    const protocol = request.headers['sec-websocket-protocol']
+    const named = protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${protocol}\r\n`
+    spoken.push(`log ${protocol ?? ''}`)
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${named}\r\n`)
+    const bytes = Buffer.from(options.logs ?? '')
+    const step = options.pieces ?? bytes.length
+    for (let at = 0; at < bytes.length; at += step) socket.write(writeBinary(bytes.subarray(at, at + step)))
+    socket.end(CLOSE)
   }
 
   function overSpdy(request: IncomingMessage, socket: Duplex, head: Buffer, subresource: string, query: URLSearchParams): void {

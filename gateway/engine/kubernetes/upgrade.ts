@@ -11,6 +11,7 @@ import { answeredHeaders, forwardedHeaders } from './request-headers.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
 import { ChannelForm } from './channel-form.ts'
+import { LogForm } from './log-form.ts'
 import { OutputMask } from './output-mask.ts'
 import { channelPortForm, spdyPortForm } from './port-form.ts'
 import { SpdyForm } from './spdy-form.ts'
@@ -23,7 +24,8 @@ import type { Visit } from './visit.ts'
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
 
 const MAX_REFUSAL_BYTES = 64 * 1_024
-const carried = new Set(['exec', 'attach', 'portforward'])
+const carried = new Set(['exec', 'attach', 'portforward', 'log'])
+const LOG = 'binary.k8s.io'
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io'
 /** Those in which channels are bytes of messages; the others of their family are base64. Best first. */
 const channels = ['v5', 'v4', 'v3', 'v2'].map(version => `${version}.channel.k8s.io`).concat('channel.k8s.io')
@@ -47,7 +49,8 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
   const session = visit.session('')
   const protocol = (request.headers.upgrade ?? '').toLowerCase()
   const offered = offeredProtocols(wish, protocol, request)
-  const isForward = wish.info.kind === 'resource' && wish.info.subresource === 'portforward'
+  const subresource = wish.info.kind === 'resource' ? wish.info.subresource : ''
+  const isForward = subresource === 'portforward'
   const target = request.url ?? ''
   const known = visit.refusals.of(target)
   if (known !== null) throw known
@@ -63,6 +66,7 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
   const headers = forwardedHeaders(request.headers)
   // Compressed frames could not be read.
   delete headers['sec-websocket-extensions']
+  delete headers['sec-websocket-protocol']
   if (offered.length > 0) headers['sec-websocket-protocol'] = offered.join(', ')
   const forward = { method: request.method ?? '', target, headers, body: null }
   let upgraded: Upgraded
@@ -89,7 +93,7 @@ async function carry(visit: Visit, request: IncomingMessage, client: Duplex, hea
     throw new SallyportError('PROTOCOL_VIOLATION', 'the server chose a protocol that was not offered to it')
   }
   const mask = new OutputMask(text, wish.command.argvs.some(isArchiver))
-  const form = formOf({ isForward, protocol, selected, ports: wish.query.all('ports'), record, mask })
+  const form = formOf({ subresource, protocol, selected, ports: wish.query.all('ports'), record, mask })
   client.write(switchHead(answer, protocol))
   if (upgraded.head.length > 0) socket.unshift(upgraded.head)
   if (head.length > 0) client.unshift(head)
@@ -113,7 +117,7 @@ function endRecord(record: StreamRecord, error: unknown, mask: OutputMask): void
 }
 
 interface Switched {
-  readonly isForward: boolean
+  readonly subresource: string
   readonly protocol: string
   /** Protocol of a WebSocket as the server chose it, empty = it chose none. */
   readonly selected: string
@@ -122,8 +126,9 @@ interface Switched {
   readonly mask: OutputMask
 }
 
-function formOf({ isForward, protocol, selected, ports, record, mask }: Switched): StreamForm {
-  if (!isForward) return protocol === 'websocket' ? new ChannelForm({ mask, record }) : new SpdyForm({ mask, record })
+function formOf({ subresource, protocol, selected, ports, record, mask }: Switched): StreamForm {
+  if (subresource === 'log') return new LogForm({ mask, record })
+  if (subresource !== 'portforward') return protocol === 'websocket' ? new ChannelForm({ mask, record }) : new SpdyForm({ mask, record })
   if (protocol === 'websocket' && selected !== TUNNEL)
     return channelPortForm(
       record,
@@ -148,12 +153,14 @@ function offeredProtocols({ info, command }: Wish, protocol: string, request: In
       fix: 'ask for it without a change of protocol',
     })
   }
-  if (protocol === 'spdy/3.1') return []
+  const isLog = info.subresource === 'log'
+  if (protocol === 'spdy/3.1' && !isLog) return []
   if (protocol !== 'websocket') throw new SallyportError('PROTOCOL_VIOLATION', 'streams are WebSocket or SPDY/3.1')
-  const wanted = info.subresource === 'portforward' ? [TUNNEL, ...channels] : channels
+  const wanted = isLog ? [LOG] : info.subresource === 'portforward' ? [TUNNEL, ...channels] : channels
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map(name => name.trim())
   const kept = offered.filter(name => wanted.includes(name))
-  if (kept.length > 0) return kept
+  // Logs come the same way without a name for it.
+  if (kept.length > 0 || (isLog && offered.join('') === '')) return kept
   throw new SallyportError('PROTOCOL_VIOLATION', `${info.subresource} over WebSocket is ${wanted.join(' or ')}`)
 }
 

@@ -4,11 +4,14 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import https from 'node:https'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import type { Duplex } from 'node:stream'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { WebSocketReader } from '../../../gateway/wire/kubernetes/websocket-frames.ts'
 import { startKubelet } from '../../../world/kubernetes/kubelet.ts'
 import type { Kubelet } from '../../../world/kubernetes/kubelet.ts'
 import { kubectls } from './kubectls.ts'
@@ -243,6 +246,43 @@ describe('streams that nobody could read', () => {
     gateway = await kubernetesGateway({ masks: [cards] })
   })
   after(() => gateway.stop())
+
+  it('but logs over WebSocket are, covered and recorded, with and without a name for it', async () => {
+    const kubelet = startKubelet({ folder: os.tmpdir(), pieces: 7, logs: `started\npaid with ${CARD}\nno end` })
+    gateway.world.kubelet = kubelet.handle
+    for (const protocol of ['binary.k8s.io', 'binary.k8s.io, base64.binary.k8s.io', null]) {
+      gateway.recorder.kept.length = 0
+      const request = https.request({
+        host: '127.0.0.1',
+        port: gateway.port,
+        ca: gateway.authority,
+        agent: false,
+        path: '/api/v1/namespaces/shop/pods/web-0/log?follow=true',
+        headers: {
+          authorization: `Bearer ${gateway.ticket}`,
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          ...(protocol === null ? {} : { 'sec-websocket-protocol': protocol }),
+        },
+      })
+      request.end()
+      const [, socket, head] = (await once(request, 'upgrade')) as [unknown, Duplex, Buffer]
+      const reader = new WebSocketReader()
+      let shown = ''
+      const take = (chunk: Buffer): void => {
+        for (const { opcode, payload } of reader.push(chunk)) if (opcode <= 2) shown += payload.toString()
+      }
+      take(head)
+      for await (const chunk of socket) take(chunk as Buffer)
+      assert.equal(shown, 'started\npaid with [redacted]\nno end')
+      await gateway.recorder.seen(({ kind }) => kind === 'result')
+      assert.ok(!gateway.recorded().includes(CARD))
+      assert.ok(gateway.recorder.of('rows').some(({ rows }) => rows[0]?.[1] === shown))
+    }
+    assert.deepEqual(kubelet.spoken, ['log binary.k8s.io', 'log binary.k8s.io', 'log '])
+    kubelet.stop()
+    gateway.world.seen.length = 0
+  })
 
   it('are not carried', async () => {
     for (const [target, headers] of [
