@@ -1,7 +1,7 @@
 // What a client's channel is sent: two streams in one queue, one write at a time, then the exit, then the end.
 import { Writable } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
-import { forgetWritten, isOpen } from './library.ts'
+import { forgetWritten, giveUpWriting, isOpen } from './library.ts'
 
 /** Bytes of one stream that may wait here before its source is stopped. */
 const WAITING_BYTES = 1024 * 1024
@@ -22,6 +22,7 @@ export class ClientOutput {
   readonly #channel: ServerChannel
   readonly #queue: Piece[] = []
   #isWriting = false
+  #isUnread = false
 
   constructor(channel: ServerChannel) {
     this.#channel = channel
@@ -40,6 +41,12 @@ export class ClientOutput {
   /** One line on the client's stderr. */
   say(text: string): void {
     this.#put({ isError: true, bytes: Buffer.from(`${text}\n`), done: () => {} })
+  }
+
+  /** Nobody reads any more, and no more room comes: what is queued, and all that follows but the exit, is dropped. */
+  drop(): void {
+    this.#isUnread = true
+    giveUpWriting(this.#channel)
   }
 
   /** Sends what is queued, then the exit, then the end. */
@@ -70,7 +77,7 @@ export class ClientOutput {
         this.#isWriting = false
         return
       }
-      if (piece.bytes.length === 0 || !this.isOpen) {
+      if (piece.bytes.length === 0 || this.#isUnread || !this.isOpen) {
         piece.done()
         continue
       }

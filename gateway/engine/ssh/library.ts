@@ -33,6 +33,13 @@ export function forgetWritten(channel: Channel): void {
   for (const name of ['_chunk', '_chunkcb', '_chunkErr', '_chunkcbErr']) Reflect.set(channel, name, undefined)
 }
 
+/** Ends a write that waits for room which will not come; what it still had is not sent. */
+export function giveUpWriting(channel: Channel): void {
+  const waiting = [read(channel, '_chunkcb'), read(channel, '_chunkcbErr')]
+  forgetWritten(channel)
+  for (const done of waiting) if (typeof done === 'function') Reflect.apply(done, undefined, [])
+}
+
 /**
  * Lets the client log in by a certificate: inside the signature the algorithm is the plain key's, everywhere else the certificate's
  * (PROTOCOL.certkeys). The library writes the same name in all places, so the packet is corrected before it is sealed.

@@ -87,6 +87,7 @@ export class ProcessRun {
   /** Nobody reads the output any more: the target is told, and what still comes is dropped. */
   endOfWrite(): void {
     if (this.#upstream !== null) sendEndOfWrite(this.#upstream)
+    this.#output.drop()
   }
 
   async #admit(wish: Wish): Promise<Admission> {

@@ -69,6 +69,29 @@ describe('bytes through the gateway', () => {
     assert.equal(bytes, LARGE_BYTES)
   })
 
+  it('end with the command when its reader leaves in the middle, as they do directly', async () => {
+    const child = spawn('ssh', [...gateway.config, '-n', 'web', `cat ${large}`], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const closed = once(child, 'close')
+    // Read a little, then not at all, until no window has room; only then is the reader gone.
+    let bytes = 0
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      child.stdout.pause()
+    })
+    for (let still = 0, last = -1; still < 5;) {
+      await new Promise(resolve => setTimeout(resolve, 100))
+      const held = process.memoryUsage().arrayBuffers
+      still = bytes > 0 && held === last ? still + 1 : 0
+      last = held
+    }
+    child.stdout.destroy()
+    const [status] = (await closed) as [number | null]
+    assert.equal(status, 255)
+    const tag = gateway.recorder.of('result').at(-1)?.tag ?? ''
+    assert.match(tag, /^signal PIPE, 0 bytes in/)
+    assert.ok(bytes < LARGE_BYTES)
+  })
+
   it('wait at the client while the target does not read, and all arrive then', async () => {
     const before = process.memoryUsage().arrayBuffers
     const go = path.join(sshd.dir, 'go')
