@@ -64,6 +64,21 @@ function without(short: string, long: RegExp | null, what: string): Read {
   }
 }
 
+/**
+ * Doubted with an argument that matches.
+ * @param from the first argument that is looked at.
+ * @param most arguments that are no options; more of them are a place to write to.
+ */
+function unless(pattern: RegExp, what: string, from = 0, most = Number.POSITIVE_INFINITY): Read {
+  return args => {
+    if (isUnknown(args)) return doubt(`arguments of ${what} that are not known`)
+    const isChange = args.slice(Math.max(0, from - 1)).some(arg => pattern.test(arg ?? ''))
+    return isChange || args.filter(arg => !(arg ?? '').startsWith('-')).length > most
+      ? doubt(`${what} with words by which it changes or runs something`)
+      : plain
+  }
+}
+
 const names = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 export const readings: Readonly<Record<string, Read>> = {
@@ -99,7 +114,30 @@ export const readings: Readonly<Record<string, Read>> = {
   find: readFind,
   git: readGit,
   kubectl: readKubectl,
-  ip: args => (isUnknown(args) || args.some(arg => /^(?:exec|-b.*|-force)$/.test(arg ?? '')) ? doubt('ip can run programs') : plain),
+  ip: unless(/^(?:exec|-b.*|-force|a|ad|add|d|de|del|delete|s|se|set|c|ch|change|r|rep|replace|f|fl|flush|app?e?n?d?)$/, 'ip', 2),
+  systemctl: unless(
+    /^(?:edit|link|set-environment|import-environment|unset-environment|poweroff|reboot|halt|kexec|soft-reboot|suspend|hibernate|hybrid-sleep|suspend-then-hibernate|emergency|rescue|default|isolate|switch-root|exit|-H.*|--host.*|-M.*|--machine.*|--root.*|--image.*)$/,
+    'systemctl',
+  ),
+  journalctl: unless(/^--(?:v|ro|fl|sy|re|set|up|cu|im|D|dir|fi|root|ima)/, 'journalctl'),
+  hostname: unless(/^(?:[^-].*|-F.*|--file.*|-b|--boot)$/, 'hostname'),
+  hostnamectl: unless(/^(?!status$|--)/, 'hostnamectl'),
+  timedatectl: unless(/^(?!status$|show$|list-timezones$|--)/, 'timedatectl'),
+  dmesg: unless(/^-[A-Za-z]*[CcDEn]|^--(?:cl|read-cl|console)/, 'dmesg'),
+  sysctl: unless(/=|^-[A-Za-z]*[wpf]|^--(?:w|l|s)/, 'sysctl'),
+  ss: unless(/^-[A-Za-z0-9]*K|^--k/, 'ss'),
+  mount: args => (/^(?:-l)?(?:-t [a-z0-9]+)?$/.test(args.join(' ')) ? plain : doubt('mount changes what a path means')),
+  iptables: readFirewall,
+  ip6tables: readFirewall,
+  xxd: unless(/^-r/, 'xxd', 0, 1),
+  iconv: unless(/^(?:-o.*|--o.*)$/, 'iconv'),
+  yq: unless(/^(?:-[A-Za-z]*i.*|--in.*|-s.*|--split.*)$/, 'yq'),
+  split: () => doubt('split writes files'),
+  csplit: () => doubt('csplit writes files'),
+  gzip: args =>
+    isUnknown(args) || !args.some(arg => /^-[a-z]*[clt]|^--(?:stdout|list|test)$/.test(arg ?? ''))
+      ? doubt('gzip replaces its files')
+      : plain,
   tee: args => {
     if (isUnknown(args)) return doubt('tee with an unknown file')
     const paths = args.filter(arg => arg !== null).filter(arg => !arg.startsWith('-') || arg === '-')
@@ -204,6 +242,14 @@ function readAwk(args: readonly Argument[]): Behaviour {
     : plain
 }
 
+/** Lists rules, and changes none. */
+function readFirewall(args: readonly Argument[]): Behaviour {
+  const looks =
+    args.some(arg => /^-[nvxt]*[LS][nvx]*$|^--list/.test(arg ?? '')) &&
+    !args.some(arg => arg === null || /^-[ACDEFINPRXZ]|^--(?!list|line|num|verb|exact|table)/.test(arg))
+  return looks ? plain : doubt('iptables with words by which it changes rules')
+}
+
 const FIND_RUNS = new Set(['-exec', '-execdir', '-ok', '-okdir'])
 
 function readFind(args: readonly Argument[]): Behaviour {
@@ -221,27 +267,58 @@ function readFind(args: readonly Argument[]): Behaviour {
   return argvs.length === 0 ? plain : { kind: 'runs-each', argvs: argvs.map(argv => argv.map(word => (word.includes('{}') ? null : word))) }
 }
 
-const GIT_DOUBTED =
-  /^(?:config|grep|rebase|bisect|submodule|difftool|mergetool|daemon|archive|filter-branch|filter-repo|shell|upload-archive|send-email|svn|p4|cvs.*|fast-.*|credential.*|hook|maintenance|instaweb|web--browse|gui|gitk|citool|am|apply|clone|fetch|pull|push|remote.*|ls-remote|worktree|init|commit|merge|tag|replace|notes|stash|checkout|switch|cherry-pick|revert|receive-pack|upload-pack|http-backend|interpret-trailers|for-each-repo|sh-.*|var)$/
+/** Commands of git that look, with the options by which some of them change something after all. */
+const GIT_LOOKS: Readonly<Record<string, RegExp | null>> = {
+  status: null,
+  log: null,
+  show: null,
+  diff: null,
+  'diff-tree': null,
+  'rev-parse': null,
+  'rev-list': null,
+  'ls-files': null,
+  'ls-tree': null,
+  'cat-file': null,
+  describe: null,
+  blame: null,
+  shortlog: null,
+  'merge-base': null,
+  'for-each-ref': null,
+  'show-ref': null,
+  'count-objects': null,
+  'check-ignore': null,
+  whatchanged: null,
+  version: null,
+  branch: /^(?!-(?:a|r|v|vv|l)$|--(?:list|all|remotes|show-current|contains|merged|no-merged|verbose|sort=))/,
+  tag: /^(?!-(?:l|n\d*)$|--(?:list|contains|points-at|sort=))/,
+  remote: /^(?!-v$|--verbose$)/,
+  stash: /^(?!list$|show$)/,
+  config: /^(?!--(?:get|get-all|list|show-origin|global|local|system)$|-l$|[a-z]+\.[a-z.]+$)/i,
+  reflog: /^(?!show$|HEAD$)/,
+}
+const GIT_RUNS = /^(?:-O.+|--open-files.*|--ext-diff|--textconv|--filters|--upload-pack.*|--exec.*|--output.*|--receive-pack.*)$/
 
 function readGit(args: readonly Argument[]): Behaviour {
-  const [first] = args
+  const [first, ...more] = args
   if (first === undefined || first === '--version' || first === '--help') return plain
-  if (args.includes('--help')) return isUnknown(args) ? doubt('arguments of git that are not known') : plain
+  if (isUnknown(args)) return doubt('arguments of git that are not known')
+  if (args.includes('--help') && /^[a-z-]+$/.test(first ?? '')) return plain
   if (first === null || first.startsWith('-')) return doubt('options before the command of git can run programs')
-  if (GIT_DOUBTED.test(first)) return doubt(`git ${first} can run hooks and helpers`)
-  if (
-    isUnknown(args) ||
-    args.some(arg => /^(?:-O.+|--open-files.*|--ext-diff|--textconv|--upload-pack.*|--exec.*|--output.*|--receive-pack.*)$/.test(arg ?? ''))
-  ) {
-    return doubt('options of git that can run programs or write')
-  }
-  return plain
+  const changes = Object.hasOwn(GIT_LOOKS, first) ? GIT_LOOKS[first] : undefined
+  if (changes === undefined) return doubt(`git ${first} changes something, or runs hooks and helpers`)
+  if (more.some(arg => GIT_RUNS.test(arg ?? ''))) return doubt('options of git that can run programs or write')
+  // Two words to config set the second.
+  const isSet =
+    changes !== null &&
+    (more.some(arg => changes.test(arg ?? '')) || (first === 'config' && more.filter(arg => !arg?.startsWith('-')).length > 1))
+  return isSet ? doubt(`git ${first} with words by which it changes something`) : plain
 }
 
 function readKubectl(args: readonly Argument[]): Behaviour {
   const verb = args.find(arg => arg === null || !arg.startsWith('-'))
   if (isUnknown(args)) return doubt('arguments of kubectl that are not known')
+  // A configuration names programs that are run for a login.
+  if (args.some(arg => arg?.startsWith('--kubeconfig') === true)) return doubt('kubectl with a configuration of its own')
   if (verb === 'exec') {
     const at = args.indexOf('--')
     return at === -1 ? doubt('kubectl exec without --') : { kind: 'runs', argv: args.slice(at + 1) }

@@ -5,6 +5,7 @@ import type { Argument, Behaviour } from './programs.ts'
 import { readShell } from './shell-reader.ts'
 import { GOVERNING_NAME, ShellDoubt } from './shell-word.ts'
 import type { SimpleCommand } from './shell-word.ts'
+import { onlyTells } from './telling-programs.ts'
 import { MAX_DEPTH } from './word-reader.ts'
 import { shellText, unwrap } from './wrappers.ts'
 
@@ -138,9 +139,7 @@ function behaviourOf(program: string, args: readonly Argument[]): Behaviour {
   if (wrapped !== null) return wrapped
   const versioned = /^(?:python|perl|ruby|php|lua|node|tclsh|gcc|g\+\+)[\d.]+$/.test(name)
   if (INTERPRETERS.has(name) || versioned) {
-    return args.length === 1 && (args[0] === '--version' || args[0] === '--help')
-      ? plain
-      : doubt(`${name} runs what is not in the line, or can`)
+    return onlyTells(name, args) ? plain : doubt(`${name} runs what is not in the line, or can`)
   }
   return Object.hasOwn(readings, name) ? (readings[name]?.(args) ?? plain) : plain
 }

@@ -7,7 +7,7 @@ import { readSettingByFunction } from './session-settings.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { isSet, namesIn, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { readTypeChecks } from './types.ts'
+import { readAllTypeChecks, readTypeChecks } from './types.ts'
 
 /** Types that take a whole row: record, any, anyelement, anynonarray, anycompatible, anycompatiblenonarray. */
 const rowTypes: ReadonlySet<number> = new Set([2249, 2276, 2283, 2776, 5077, 5079])
@@ -19,9 +19,15 @@ export function readCall(reader: SqlReader, call: Tree, as: 'call' | 'procedure'
   const schema = names.length > 1 ? (names.at(-2) ?? null) : null
   const args = treesIn(call, 'args')
   if (name === 'set_config' && reachesBuiltins(schema)) readSettingByFunction(reader, args)
-  readNamedFunction(reader, schema, name, as === 'procedure' ? null : { count: args.length, isVariadic: isSet(call, 'func_variadic') })
+  // An ordered-set aggregate takes what it is ordered by as arguments of its own.
+  const ordered = isSet(call, 'agg_within_group') ? treesIn(call, 'agg_order').length : 0
+  const given = { count: args.length + ordered, isVariadic: isSet(call, 'func_variadic') }
+  readNamedFunction(reader, schema, name, as === 'procedure' ? null : given)
   reader.walkFields('FuncCall', call, ['funcname'])
 }
+
+/** Functions that make a row of the type of their argument: checks of the domains in it run. */
+const fillsRow = /^jsonb?_populate_record(set|_valid)?$/
 
 interface Arguments {
   readonly count: number
@@ -48,6 +54,7 @@ function readNamedFunction(reader: SqlReader, schema: string | null, name: strin
     if (candidates.length === 0) readUnknownName(reader, written, args)
     return
   }
+  if (fillsRow.test(name)) readAllTypeChecks(reader)
   const effects = name === 'ts_rewrite' && args?.count === 3 ? [] : effectsOfBuiltin(name)
   if (effects === null) {
     if (candidates.length === 0) readUnknownName(reader, written, args)
@@ -68,8 +75,9 @@ function readUnknownName(reader: SqlReader, written: string, args: Arguments | n
 }
 
 function readBuiltinEffects(reader: SqlReader, name: string): void {
-  if (reader.mode !== 'run') return
   const effects = effectsOfBuiltin(name) ?? []
+  // A planner runs what is not volatile, and some of those that run their arguments say that they are not.
+  if (reader.mode !== 'run' && !(reader.mode === 'plan' && effects.includes('unknown'))) return
   for (const effect of effects) {
     if (effect === 'unknown') reader.reading.runsUnreadable(`${name} runs what its arguments say`)
     else reader.reading.does(effect)

@@ -107,6 +107,8 @@ export interface CatalogType {
   readonly relationOid: number
   readonly elementOid: number
   readonly baseTypeOid: number
+  /** Of a range: what computes over its bounds, for an index or a planner. */
+  readonly functions?: readonly number[]
   /** Checks of a domain, its default, as `pg_get_expr` writes them; the subtype's functions of a range are not here. */
   readonly expressions: readonly string[]
 }

@@ -4,7 +4,18 @@ import type { SqlReader } from './sql-reader.ts'
 import { asKind, isTree, namesIn, stringOf, treeOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 import { constantOf, hasSameShape, isSameExpression } from './constants.ts'
-import { bareSelect, isAnyPattern, isAnySimilar, isCallForAny, isNeverNull, takesAnyText } from './match-all.ts'
+import {
+  bareSelect,
+  isAnyPattern,
+  isAnySimilar,
+  isCallForAny,
+  isEmptyArray,
+  isNeverBelow,
+  isNeverNull,
+  takesAnyText,
+  withoutIdentity,
+} from './match-all.ts'
+import { findsItself, givesNothing, isArrayOfTarget, isWholeTarget } from './same-table.ts'
 
 /**
  * `all`: true for every row (rows with NULL aside). `none`: true for no row. `fixed`: the same for every row, but which is not
@@ -38,7 +49,25 @@ export function filterOf(reader: SqlReader, target: Tree | null, condition: unkn
 
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
 
-const opposites: Readonly<Record<string, string>> = { '=': '<>', '<>': '=', '!=': '=', '<': '>=', '>=': '<', '>': '<=', '<=': '>' }
+const opposites: Readonly<Record<string, string>> = Object.fromEntries(
+  [
+    '= <>',
+    '<> =',
+    '!= =',
+    '< >=',
+    '>= <',
+    '> <=',
+    '<= >',
+    '~ !~',
+    '!~ ~',
+    '~* !~*',
+    '!~* ~*',
+    '~~ !~~',
+    '!~~ ~~',
+    '~~* !~~*',
+    '!~~* ~~*',
+  ].map(pair => pair.split(' ')),
+)
 
 class FilterReader {
   readonly #reader: SqlReader
@@ -130,13 +159,17 @@ class FilterReader {
     const name = namesIn(fields, 'name').at(-1) ?? ''
     const { lexpr, rexpr } = { lexpr: fields['lexpr'], rexpr: fields['rexpr'] }
     switch (stringOf(fields, 'kind')) {
-      case 'AEXPR_OP':
-        if (this.#same(lexpr, bare(rexpr))) {
+      case 'AEXPR_OP': {
+        const truth = this.#ofTruth(name, lexpr, rexpr)
+        if (truth !== null) return truth
+        if (isNeverBelow(name, lexpr, rexpr)) return this.#ofNumbers('all')
+        if (this.#same(this.#plain(lexpr), this.#plain(bare(rexpr)))) {
           if (['=', '<=', '>='].includes(name)) return 'all'
           if (['<>', '!=', '<', '>'].includes(name)) return 'none'
         }
         if (takesAnyText(name, lexpr, rexpr)) return 'all'
         break
+      }
       case 'AEXPR_NOT_DISTINCT':
         if (this.#same(lexpr, rexpr)) return 'all'
         break
@@ -148,8 +181,10 @@ class FilterReader {
         break
       case 'AEXPR_OP_ANY':
         if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
+        if (name === '=' && isArrayOfTarget(rexpr, lexpr, this.#target)) return 'all'
         break
       case 'AEXPR_OP_ALL':
+        if (isEmptyArray(rexpr)) return 'all'
         if (['=', '<=', '>='].includes(name) && itemsOf(rexpr).length > 0 && itemsOf(rexpr).every(item => this.#same(lexpr, item)))
           return 'all'
         break
@@ -168,6 +203,33 @@ class FilterReader {
       }
     }
     return this.#dependence({ A_Expr: fields })
+  }
+
+  /** `condition = true`, `condition <> false`; null = no side is a truth value that is spelled out. */
+  #ofTruth(name: string, left: unknown, right: unknown): Filter | null {
+    const sides = [
+      [left, right],
+      [right, left],
+    ] as const
+    for (const [condition, value] of sides) {
+      const truth = constantOf(value)?.value
+      if (typeof truth !== 'boolean' || asKind(condition, 'ColumnRef') !== null) continue
+      if (name === '=') return truth ? this.filter(condition) : this.#negated(condition)
+      if (name === '<>' || name === '!=') return truth ? this.#negated(condition) : this.filter(condition)
+    }
+    return null
+  }
+
+  /** Without what changes nothing: `+ 0`, `* 1`. */
+  #plain(node: unknown): unknown {
+    const plain = withoutIdentity(node)
+    if (plain !== node) this.#reader.reading.isLiteralSensitive = true
+    return plain
+  }
+
+  #ofNumbers(filter: Filter): Filter {
+    this.#reader.reading.isLiteralSensitive = true
+    return filter
   }
 
   #nullTest(fields: Tree): Filter {
@@ -221,24 +283,16 @@ class FilterReader {
   /** EXISTS and IN over a query that does not look at the row; or over the same table, whole. */
   #subquery(fields: Tree): Filter {
     const select = asKind(fields['subselect'], 'SelectStmt')
-    if (stringOf(fields, 'subLinkType') === 'EXISTS_SUBLINK' && bareSelect(fields['subselect']) !== null) return 'all'
-    if (select !== null && stringOf(fields, 'subLinkType') === 'ANY_SUBLINK' && this.#isWholeTarget(select, fields['testexpr']))
-      return 'all'
+    const kind = stringOf(fields, 'subLinkType')
+    if (select !== null && kind === 'EXISTS_SUBLINK') {
+      if (givesNothing(select)) return 'none'
+      if (bareSelect(fields['subselect']) !== null || findsItself(select, this.#target, this.#alias)) return 'all'
+    }
+    if (select !== null && kind === 'ANY_SUBLINK') {
+      if (givesNothing(select)) return 'none'
+      if (isWholeTarget(select, fields['testexpr'], this.#target)) return 'all'
+    }
     return this.#dependence({ SubLink: fields })
-  }
-
-  /** `id IN (SELECT id FROM the same table)` without any condition. */
-  #isWholeTarget(select: Tree, test: unknown): boolean {
-    if (['whereClause', 'limitCount', 'limitOffset', 'havingClause', 'groupClause', 'larg'].some(field => select[field] !== undefined))
-      return false
-    const [from, ...more] = treesIn(select, 'fromClause')
-    const [only, ...others] = treesIn(select, 'targetList')
-    const range = asKind(from, 'RangeVar')
-    if (range === null || more.length > 0 || others.length > 0 || this.#target === null) return false
-    const isSame = stringOf(range, 'relname') === stringOf(this.#target, 'relname')
-    const column = asKind(asKind(only, 'ResTarget')?.['val'], 'ColumnRef')
-    const tested = asKind(test, 'ColumnRef')
-    return isSame && column !== null && tested !== null && namesIn(column, 'fields').at(-1) === namesIn(tested, 'fields').at(-1)
   }
 
   /** `a OR NOT a`, `a < b OR a >= b`, `a IS NULL OR a IS NOT NULL`. */

@@ -92,6 +92,9 @@ function readBody(reader: SqlReader, one: CatalogFunction, body: string): void {
   const settings = new Map(one.settings.map(setting => splitOnce(setting, '=')))
   const strange = [...settings.keys()].find(name => name !== 'search_path' && effectOfSetting(name) === 'admin')
   if (strange !== undefined) return runsUnreadable(reader, one, `sets ${strange}`)
+  // It is read when it runs, under the session's rules for strings.
+  if (!one.isBound && !reader.context.standardConformingStrings && body.includes('\\'))
+    return runsUnreadable(reader, one, 'has a backslash in its body while standard_conforming_strings is not known to be on')
   const statements = parseBody(body, one.isBound)
   if (statements === null) return runsUnreadable(reader, one, 'has a body that cannot be read')
   const own = settings.get('search_path')

@@ -16,6 +16,9 @@ export function takesAnyText(operator: string, left: unknown, right: unknown): b
     case '~':
     case '~*':
       return value !== null && /^\^?(\.\*\??)*\$?$/.test(value)
+    case '~~':
+    case '~~*':
+      return isAnyPattern(right)
     case '^@':
     case '>=':
       return value === ''
@@ -84,4 +87,46 @@ export function bareSelect(node: unknown): Tree | null {
 function textOf(node: unknown): string | null {
   const value = constantOf(node)?.value
   return typeof value === 'string' ? value : null
+}
+
+/** Functions whose result is never below zero. */
+const neverNegative: ReadonlySet<string> = new Set([
+  'length',
+  'char_length',
+  'character_length',
+  'octet_length',
+  'bit_length',
+  'abs',
+  'cardinality',
+])
+
+/** `length(x) >= 0`, `abs(x) > -1`. */
+export function isNeverBelow(operator: string, left: unknown, right: unknown): boolean {
+  const call = asKind(left, 'FuncCall')
+  const value = constantOf(right)?.value
+  if (call === null || typeof value !== 'number' || !neverNegative.has(namesIn(call, 'funcname').at(-1) ?? '')) return false
+  return (operator === '>=' && value <= 0) || (operator === '>' && value < 0)
+}
+
+/** `ARRAY[]`, `'{}'`, with or without a type. */
+export function isEmptyArray(node: unknown): boolean {
+  const array = asKind(node, 'A_ArrayExpr')
+  if (array !== null) return treesIn(array, 'elements').length === 0
+  const cast = asKind(node, 'TypeCast')
+  return cast === null ? textOf(node)?.trim() === '{}' : isEmptyArray(cast['arg'])
+}
+
+/** Numbers that an operator leaves its left side alone with. */
+const identities: Readonly<Record<string, number | string>> = { '+': 0, '-': 0, '*': 1, '/': 1, '||': '' }
+
+/** `x + 0`, `x * 1`, `x || ''` as x. */
+export function withoutIdentity(node: unknown): unknown {
+  const expression = asKind(node, 'A_Expr')
+  if (expression === null || stringOf(expression, 'kind') !== 'AEXPR_OP') return node
+  const operator = namesIn(expression, 'name').join('.')
+  const identity = identities[operator]
+  if (identity === undefined || expression['lexpr'] === undefined) return node
+  if (constantOf(expression['rexpr'])?.value === identity) return withoutIdentity(expression['lexpr'])
+  const isEither = operator !== '-' && operator !== '/'
+  return isEither && constantOf(expression['lexpr'])?.value === identity ? withoutIdentity(expression['rexpr']) : node
 }

@@ -8,7 +8,9 @@ export function readPrepare(reader: SqlReader, fields: Tree): void {
   reading.does('session')
   const node = fields['query']
   if (!isTree(node) || unwrap(node) === null) return reading.doubts('a PREPARE without a statement')
-  // Nothing runs until EXECUTE, where it is read under the names that hold then.
+  // What is given to EXECUTE becomes a value of these: their checks run then, and count already.
+  reader.walk(fields['argtypes'])
+  // Nothing else runs until EXECUTE, where it is read under the names that hold then.
   reading.names.push({ kind: 'prepare', name: stringOf(fields, 'name'), node })
 }
 

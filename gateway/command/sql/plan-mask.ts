@@ -54,7 +54,8 @@ function after(statement: SqlStatement, context: SqlContext): SqlContext {
   const prepared = new Map(context.prepared)
   const cursors = new Map(context.cursors)
   for (const change of statement.names) applyName(change, prepared, cursors)
-  const isUnsure = statement.changesCatalog || statement.changesSession
+  // A path that was set inside a transaction may end with it.
+  const isUnsure = statement.changesCatalog || statement.changesSession || statement.isTransactionControl
   return { ...context, prepared, cursors, searchPath: isUnsure ? null : context.searchPath }
 }
 

@@ -5,7 +5,7 @@ import type { SqlReader } from './sql-reader.ts'
 import { parseStored, readExpression } from './stored-code.ts'
 import { asKind, stringOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { readTypeChecks } from './types.ts'
+import { readRangeFunctions, readTypeChecks } from './types.ts'
 
 export type WriteAction = 'insert' | 'update' | 'delete' | 'truncate'
 
@@ -104,6 +104,7 @@ function readRows(reader: SqlReader, relation: CatalogRelation): void {
   if (relation.kind === 'f') readForeign(reader, relation)
   for (const expression of relation.readExpressions) readExpression(reader, expression)
   for (const column of relation.columns) {
+    readRangeFunctions(reader, column.typeOid)
     if (column.isGenerated && column.expression !== null) readExpression(reader, column.expression)
   }
   for (const child of reader.names?.childrenOf(relation.oid) ?? []) readRows(reader, child)
@@ -155,8 +156,12 @@ function writeRows(reader: SqlReader, relation: CatalogRelation, actions: readon
     reader.reading.resources.add(`${other.schema}.${other.name}`)
     writeRows(reader, other, [action])
   }
-  for (const child of reader.names?.childrenOf(relation.oid) ?? []) writeRows(reader, child, actions)
+  // A row whose key changes leaves one partition and enters another.
+  const below: readonly WriteAction[] = relation.kind === 'p' && actions.includes('update') ? moving : actions
+  for (const child of reader.names?.childrenOf(relation.oid) ?? []) writeRows(reader, child, below)
 }
+
+const moving: readonly WriteAction[] = ['update', 'delete', 'insert']
 
 /** Checks, defaults, indexes, row security of a relation, and of the types of its columns. */
 function readWriteExpressions(reader: SqlReader, relation: CatalogRelation): void {

@@ -4,6 +4,7 @@ import { readCall, readFunctionName, readOperator, readTypeName } from './calls.
 import { CatalogNames } from './catalog-names.ts'
 import { bareKinds, plainKinds } from './node-kinds.ts'
 import { CteScope } from './cte-scope.ts'
+import { readFunction } from './functions.ts'
 import { readDelete, readInsert, readMerge, readSelect, readUpdate } from './queries.ts'
 import { readRelation } from './relations.ts'
 import type { Mode } from './reading.ts'
@@ -91,6 +92,12 @@ export class SqlReader {
     } finally {
       this.mode = before
     }
+  }
+
+  /** Code of the catalog that runs without being called by name. */
+  visitFunction(oid: number): void {
+    const run = this.names?.catalog.functions.get(oid)
+    if (run !== undefined) this.within('run', () => readFunction(this, run))
   }
 
   visit(kind: string, fields: Tree): void {

@@ -174,10 +174,14 @@ function readTransaction(reader: SqlReader, fields: Tree): void {
   reading.isTransactionControl = true
   reading.does('transaction')
   reading.verb = verbsOfTransactions.get(kind) ?? 'transaction'
+  // A path that was set inside the transaction may end with it, or with the part of it that is taken back.
+  if (endsSettings.test(kind)) reading.pathAfter = null
   if (!verbsOfTransactions.has(kind)) reading.doubts(`a transaction statement of the kind ${kind} is not known`)
   // Two-phase commit outlives the session, with its locks, and can end what another session began.
   if (kind.includes('PREPARE') || kind.includes('PREPARED')) reading.does('admin')
 }
+
+const endsSettings = /_(COMMIT|ROLLBACK|ROLLBACK_TO|PREPARE)$/
 
 const verbsOfTransactions: ReadonlyMap<string, string> = new Map([
   ['TRANS_STMT_BEGIN', 'begin'],

@@ -1,5 +1,6 @@
 // A command line that a client wants to run, as commands: the programs in it, and the files that it reads and writes by its own words.
 import type { SshCommand } from '../../core/command.ts'
+import { opensPager } from '../shell/telling-programs.ts'
 import { readShellLine } from '../shell/shell-line.ts'
 import type { ShellLine } from '../shell/shell-line.ts'
 import { readFileServer } from './file-server.ts'
@@ -23,8 +24,9 @@ const UNREADABLE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200E\u200F\u
 /**
  * Reads one exec request. One command for the line itself, and one for each file that a redirection reads or writes:
  * the strictest decision holds for all of them.
+ * @param hasTerminal a program may then ask its user what to run, as pagers do.
  */
-export function readExec(line: string): ExecReading {
+export function readExec(line: string, hasTerminal = false): ExecReading {
   const found = UNREADABLE.exec(line)
   if (found !== null) {
     const code = (found[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
@@ -42,7 +44,8 @@ export function readExec(line: string): ExecReading {
       commands: server.operations.map(({ operation, paths }) => ({ ...lineCommand(line, read), resources: paths, operation, paths })),
     }
   }
-  const doubt = server?.kind === 'doubt' ? server.reason : read.doubt
+  const pager = hasTerminal ? (read.argvs.find(opensPager)?.[0] ?? null) : null
+  const doubt = server?.kind === 'doubt' ? server.reason : (read.doubt ?? (pager === null ? null : `${pager} on a terminal can run others`))
   return {
     kind: 'commands',
     isCopy: false,

@@ -197,7 +197,7 @@ export class ClientSide {
     // Accepted in the handler itself, always: the library loses the channel, and what stands in it, when it is answered later.
     asked.on('exec', (yes, _no, { command }) => {
       const channel = yes()
-      const reading = readExec(command)
+      const reading = readExec(command, pty !== null)
       if (reading.kind === 'sftp') this.#serveFiles(channel, environment, signal)
       else start(channel, { kind: 'exec', line: command, reading })
     })
