@@ -128,7 +128,8 @@ const sections: readonly (readonly [string, string])[] = [
     'types',
     `SELECT ${array}(t.oid::int8, n.nspname, t.typname, t.typtype, t.typrelid::int8,
             coalesce(r.rngsubtype, t.typelem)::int8, t.typbasetype::int8,
-            pg_catalog.pg_get_expr(t.typdefaultbin, 0))
+            pg_catalog.pg_get_expr(t.typdefaultbin, 0),
+            pg_catalog.json_build_array(r.rngcanonical::pg_catalog.oid::int8, r.rngsubdiff::pg_catalog.oid::int8))
        FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
        LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
       WHERE t.oid >= 16384 AND n.nspname <> 'pg_toast'`,

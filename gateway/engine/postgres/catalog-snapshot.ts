@@ -254,6 +254,7 @@ function typesOf(rows: readonly Row[], domains: readonly Row[]): ReadonlyMap<num
           relationOid: row.number(4),
           elementOid: row.number(5),
           baseTypeOid: row.number(6),
+          functions: row.rows(8).flatMap(one => (one.number() === 0 ? [] : [one.number()])),
           expressions: [...(checks.get(oid) ?? []), ...(fallback === null ? [] : [fallback])],
         },
       ] as const

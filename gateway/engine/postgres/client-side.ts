@@ -139,7 +139,7 @@ export class ClientSide {
     const { answers } = this.#conversation
     return this.#whenSettled(() =>
       this.#whenRead(
-        this.#judge.readAnew(text, answers.isEmpty),
+        this.#judge.readAnew(text, [], answers.isEmpty),
         ({ statements }) => this.#run(statements, text, bytes, start, end),
         error => refuseQuery(this.#conversation, this.#outbox, error, text.toString('utf8')),
       ),
@@ -180,16 +180,17 @@ export class ClientSide {
   }
 
   #parse(bytes: Buffer, start: number, end: number): Promise<void> | null {
-    const { name, text } = readParse(bytes, start, end)
+    const parse = readParse(bytes, start, end)
+    const { text, typeOids } = parse
     const define = ({ statements, version }: ReadText): Promise<void> | null => {
       const { names } = this.#conversation
-      const prepared = newPrepared(name, text, statements, version, this.#batchNumber)
+      const prepared = newPrepared(parse, statements, version, this.#batchNumber)
       this.#batch.put({ kind: 'parse', prepared, previous: names.define(prepared) }, bytes, start, end)
       return this.#boundBatch()
     }
     return this.#whenSettled(() => {
       const isAlone = this.#batch.isEmpty && !this.#isBatchOpen && this.#conversation.answers.isEmpty
-      return this.#whenRead(this.#judge.readAnew(text, isAlone), define, error =>
+      return this.#whenRead(this.#judge.readAnew(text, typeOids, isAlone), define, error =>
         this.#refuseAt(this.#batch.mark(), error, text.toString('utf8')),
       )
     })

@@ -229,6 +229,8 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
 const ownSettings: ReadonlyMap<string, string> = new Map([
   ['application_name', 'sallyport'],
   ['client_encoding', 'UTF8'],
+  // Definitions are written out by the rules that they are read by.
+  ['standard_conforming_strings', 'on'],
   // A client that alters a table holds it until its transaction ends; the snapshot must not wait for that.
   ['lock_timeout', '2000'],
 ])

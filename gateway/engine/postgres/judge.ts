@@ -1,4 +1,5 @@
 // Has commands judged and remembers which one waits for people. Nothing here touches a socket, except to tell the client that it waits.
+import { withParameterTypes } from '../../command/sql/parameter-types.ts'
 import { readAgain } from '../../command/sql/read-sql.ts'
 import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
 import { asKind, isSet } from '../../command/sql/syntax-tree.ts'
@@ -54,31 +55,32 @@ export class Judge {
   /**
    * The statements of a text, as the server would read it now; a name that no catalog holds has the catalog renewed first: it may be new.
    * A promise where that has to be waited for, or where the text is read elsewhere; it rejects when the client cancels.
+   * @param typeOids of its parameters, as in Parse.
    * @param isAlone nothing of the client is on its way or kept back, so the session itself may be asked.
    */
-  readAnew(text: Buffer, isAlone: boolean): ReadText | Promise<ReadText> {
+  readAnew(text: Buffer, typeOids: readonly number[], isAlone: boolean): ReadText | Promise<ReadText> {
     const { context } = this.#conversation
-    const known = this.#read(text, context.sql)
-    return known instanceof Promise ? known.then(one => this.#renewed(text, one, isAlone)) : this.#renewed(text, known, isAlone)
+    const known = this.#read(text, typeOids, context.sql)
+    const renew = (one: ReadText): ReadText | Promise<ReadText> => this.#renewed(text, typeOids, one, isAlone)
+    return known instanceof Promise ? known.then(renew) : renew(known)
   }
 
-  #renewed(text: Buffer, known: ReadText, isAlone: boolean): ReadText | Promise<ReadText> {
+  #renewed(text: Buffer, typeOids: readonly number[], known: ReadText, isAlone: boolean): ReadText | Promise<ReadText> {
     const { context, status } = this.#conversation
     if (!context.maySettle || status === txStatus.failed || !isAlone) return known
     if (!known.statements.some(one => one.hasUnresolvedNames)) return known
     context.doubtCatalog()
-    return this.settle().then(() => this.#read(text, { ...context.sql, isFresh: true }))
+    return this.settle().then(() => this.#read(text, typeOids, { ...context.sql, isFresh: true }))
   }
 
-  #read(text: Buffer, sql: SqlContext): ReadText | Promise<ReadText> {
+  #read(text: Buffer, typeOids: readonly number[], sql: SqlContext): ReadText | Promise<ReadText> {
     const { context, read, session } = this.#conversation
     const { version } = context
     // What others change is seen by long sessions too; their next text already knows it.
     if (session.masker.columns.length > 0 && context.isOld) this.#sources.renewCatalog().catch(() => {})
     const statements = read(text, sql)
-    return statements instanceof Promise
-      ? this.#wait(statements, new AbortController()).then(done => ({ statements: done, version }))
-      : { statements, version }
+    const typed = (done: readonly SqlStatement[]): ReadText => ({ statements: withParameterTypes(done, typeOids, sql), version })
+    return statements instanceof Promise ? this.#wait(statements, new AbortController()).then(typed) : typed(statements)
   }
 
   /** Learns what earlier statements may have changed. Only with nothing owed by the target. */
@@ -90,17 +92,17 @@ export class Judge {
   portal(portal: Portal): Understood | Promise<Understood> {
     const { prepared, values } = portal
     if (prepared === null) return { statements: [opaque('execute', 'a prepared statement of a name that is not known here')], values }
-    const { context, read } = this.#conversation
-    const { version, sql } = context
+    const { version, sql } = this.#conversation.context
     if (prepared.version === version && prepared.statements.every(one => one.names.length === 0))
       return { statements: prepared.statements, values }
-    const statements = prepared.text === null ? prepared.statements.map(one => readAgain(one, sql)) : read(prepared.text, sql)
-    const keep = (anew: readonly SqlStatement[]): Understood => {
-      prepared.statements = anew
-      prepared.version = version
-      return { statements: anew, values }
+    const keep = (anew: ReadText): Understood => {
+      prepared.statements = anew.statements
+      prepared.version = anew.version
+      return { statements: anew.statements, values }
     }
-    return statements instanceof Promise ? this.#wait(statements, new AbortController()).then(keep) : keep(statements)
+    if (prepared.text === null) return keep({ statements: prepared.statements.map(one => readAgain(one, sql)), version })
+    const anew = this.#read(prepared.text, prepared.typeOids, sql)
+    return anew instanceof Promise ? anew.then(keep) : keep(anew)
   }
 
   /** What fetching from a cursor that SQL declared would do. */

@@ -2,13 +2,15 @@
 // A name is what the server will take it for. Until the server has confirmed a change, a later batch must wait (isConfirmed, batch).
 import type { NameChange, SqlStatement } from '../../command/sql/sql-statement.ts'
 import type { ResultColumn } from '../../wire/postgres/backend.ts'
-import type { BindMessage } from '../../wire/postgres/frontend.ts'
+import type { BindMessage, ParseMessage } from '../../wire/postgres/frontend.ts'
 import type { StatementRun } from './statement-run.ts'
 
 export interface PreparedStatement {
   readonly name: string
   /** The text of its Parse; null when SQL PREPARE made it, which is read from its tree. */
   readonly text: Buffer | null
+  /** Types that its Parse gave to parameters. */
+  readonly typeOids: readonly number[]
   /** As read under `version`; read again when the session's context has moved on. */
   statements: readonly SqlStatement[]
   version: number
@@ -33,14 +35,9 @@ export interface Portal {
 }
 
 /** What a Parse defines, not yet confirmed. */
-export function newPrepared(
-  name: string,
-  text: Buffer,
-  statements: readonly SqlStatement[],
-  version: number,
-  batch: number,
-): PreparedStatement {
-  return { name, text: Buffer.from(text), statements, version, batch, isConfirmed: false, columns: null }
+export function newPrepared(parse: ParseMessage, statements: readonly SqlStatement[], version: number, batch: number): PreparedStatement {
+  const { name, text, typeOids } = parse
+  return { name, text: Buffer.from(text), typeOids, statements, version, batch, isConfirmed: false, columns: null }
 }
 
 /** What a Bind opens, not yet confirmed. */
@@ -123,6 +120,7 @@ export class Names {
         this.define({
           name: change.name,
           text: null,
+          typeOids: [],
           statements: [change.statement],
           version,
           batch: 0,

@@ -90,6 +90,13 @@ export class SessionContext {
   /** A statement was sent that may change things. */
   noteSent(statement: SqlStatement): void {
     const isOpaque = statement.command.certainty === 'opaque'
+    // What a transaction changed may be taken back with it, or with a savepoint in it.
+    if (statement.isTransactionControl && this.#changedInTransaction) {
+      this.#needsCatalog ||= this.#isOwn
+      this.#needsPath = true
+      this.#isUnsettled = true
+      this.#touch()
+    }
     if (!statement.changesCatalog && !statement.changesSession && !isOpaque && !changesNames(statement)) return
     if (statement.changesCatalog || isOpaque) this.#needsCatalog = true
     if (statement.changesSession || isOpaque) this.#needsPath = true
