@@ -8,6 +8,7 @@ import type { Connection } from '../../../gateway/core/connection.ts'
 import type { Decision } from '../../../gateway/core/decision.ts'
 import type { Masker } from '../../../gateway/core/masker.ts'
 import type { Policy } from '../../../gateway/core/policy.ts'
+import type { Recorder } from '../../../gateway/core/recorder.ts'
 import { Secret } from '../../../gateway/core/secret.ts'
 import { createPostgresEngine } from '../../../gateway/engine/postgres/engine.ts'
 import type { PostgresEngineOptions } from '../../../gateway/engine/postgres/engine.ts'
@@ -34,6 +35,8 @@ export interface GatewaySettings {
   readonly masker?: Masker
   readonly tls?: Connection['tls']
   readonly engine?: Partial<PostgresEngineOptions>
+  /** Takes the place of the recording in memory. */
+  readonly log?: Recorder
 }
 
 export interface TestGateway {
@@ -74,7 +77,7 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     run,
     policy: settings.policy ?? policyThat(command => decisionOf(decide, command)),
     masker: settings.masker ?? noMasks,
-    recorder,
+    recorder: settings.log ?? recorder,
     approvals: people,
     leases: {
       borrow: async () => ({
