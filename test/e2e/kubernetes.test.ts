@@ -136,12 +136,40 @@ approvers: { dba: { users: [dana], count: 1, timeout: 1m } }
     assert.match(ran.stdout, /configmap "old" deleted/)
     assert.match(ran.stderr, /Warning: sallyport: held by rule removals/)
   })
+
+  it('asks once for requests that are held at the same time', async () => {
+    for (const name of ['one', 'two', 'three']) world.put('ConfigMap', { metadata: { name, namespace: 'shop' }, data: { name } })
+    const before = shop.pull.comments.length
+    writeFileSync(path.join(dir, 'together.mjs'), TOGETHER)
+    const running = exec(`"${process.execPath}" together.mjs one two three`, ['--pull-request', '42'])
+    const comment = await requestIn(shop, before)
+    for (const name of ['one', 'two', 'three']) assert.match(comment, new RegExp(`DELETE /api/v1/namespaces/shop/configmaps/${name}`))
+    assert.match(comment, /`DELETE` and 2 more on \*\*prod\*\*/)
+    shop.say(shop.people.dana, `/sallyport approve ${/\/sallyport approve ([0-9A-Z-]{9})/.exec(comment)?.[1] ?? ''}`)
+    const ran = await running
+    assert.equal(ran.status, 0, ran.stderr)
+    assert.equal(ran.stdout, '200 200 200\n')
+    assert.equal(shop.pull.comments.slice(before).filter(({ body }) => body.startsWith('<!-- sallyport:request')).length, 1)
+  })
 })
 
+/** As helm does it: one client, several requests at once. */
+const TOGETHER = `import { readFileSync } from 'node:fs'
+import https from 'node:https'
+const { clusters, users } = JSON.parse(readFileSync(process.env.KUBECONFIG, 'utf8'))
+const ca = Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64')
+const headers = { authorization: 'Bearer ' + users[0].user.token }
+const remove = name => new Promise((resolve, reject) => {
+  const url = clusters[0].cluster.server + '/api/v1/namespaces/shop/configmaps/' + name
+  https.request(url, { method: 'DELETE', ca, headers, agent: false }, answer => resolve(answer.resume().statusCode)).once('error', reject).end()
+})
+console.log((await Promise.all(process.argv.slice(2).map(remove))).join(' '))
+`
+
 /** The body of the latest request for approval, once there is one. */
-async function requestIn({ pull }: Shop): Promise<string> {
+async function requestIn({ pull }: Shop, after = 0): Promise<string> {
   for (;;) {
-    const found = pull.comments.findLast(({ body }) => /\/sallyport approve [0-9A-Z]{4}-[0-9A-Z]{4}/.test(body))
+    const found = pull.comments.slice(after).findLast(({ body }) => /\/sallyport approve [0-9A-Z]{4}-[0-9A-Z]{4}/.test(body))
     if (found !== undefined) return found.body
     await new Promise(resolve => setTimeout(resolve, 50))
   }

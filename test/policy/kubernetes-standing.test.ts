@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readKubernetesRequest } from '../../gateway/command/kubernetes/kubernetes-command.ts'
 import type { KubernetesCommand } from '../../gateway/core/command.ts'
+import { ruleMatcher } from '../../gateway/policy/rule-match.ts'
+import { mismatchWords } from '../../gateway/policy/words.ts'
 import { connections, decide, fileThat, head, outcomeOf, people, problemsOf } from './policy-that.ts'
 
 function read(request: string): KubernetesCommand {
@@ -77,6 +79,15 @@ describe('requests with a standing of their own', () => {
       }
     })
   }
+
+  it('are explained by what the rule does not name', () => {
+    const file = fileThat(`rules:\n${allow('verbs: [create], resources: ["*"]')}`)
+    const [rule] = file.rules
+    const command = read('POST /api/v1/namespaces/shop/pods/p/exec?command=ls')
+    assert.ok(rule !== undefined)
+    assert.equal(ruleMatcher(rule)(command, 0), 'resources')
+    assert.equal(mismatchWords('resources', rule, command), 'resources: exec has a standing of its own, and the rule does not name it')
+  })
 
   it('a rule for the proxies of pods and services does not open those of nodes', () => {
     const node = read('GET /api/v1/nodes/n/proxy/pods')

@@ -95,6 +95,27 @@ describe('who a request is taken for', () => {
     assert.ok(gateway.world.seen.every(({ headers }) => headers['impersonate-user'] === 'github:acme/shop'))
   })
 
+  it('is nobody a client names behind a proxy either, where other headers are the application’s', async () => {
+    const headers = {
+      'x-remote-user': 'root',
+      X_Remote_Group: 'system:masters',
+      'impersonate-user': 'root',
+      'x-forwarded-user': 'root',
+      forwarded: 'for=10.0.0.1',
+      cookie: 'a=b',
+      'x-amzn-oidc-data': 'x',
+      'x-request-id': '7',
+      'x-csrf': 'y',
+    }
+    await gateway.request('GET', '/api/v1/namespaces/shop/services/s/proxy/x', { headers })
+    const names = Object.keys(gateway.world.seen[0]?.headers ?? {})
+    assert.deepEqual(
+      names.filter(name => name.startsWith('x') || name.startsWith('f') || name === 'cookie'),
+      ['x-request-id', 'x-csrf'],
+    )
+    assert.equal(gateway.world.seen[0]?.headers['impersonate-user'], 'github:acme/shop')
+  })
+
   it('keeps bearer tokens in the protocols of a WebSocket out', async () => {
     const token = 'base64url.bearer.authorization.k8s.io.eA'
     const ask = (offered: string): Promise<{ status: number }> =>
