@@ -14,10 +14,8 @@ export interface CellMask {
   writer?(typeOid: number, format: 0 | 1): CellWriter | null
 }
 
-/** Covers cells where they stand, for millions of them. */
+/** Covers cells where they stand, for millions of them. It writes letters, digits, `*`, `@`, and what the cell has itself. */
 export interface CellWriter {
-  /** It writes letters and digits only: no format of COPY must escape them. */
-  readonly isPlain: boolean
   /** No cover is longer. */
   readonly maxBytes: number
   /** Writes what stands for the cell at [start, end) and answers how many bytes that is; -1 = ask `apply` this time. */

@@ -1,9 +1,9 @@
 // One kind of mask for cells of any type, in text and binary format. Constant wherever it can be, so that rows cost no object.
-import type { CellMask } from '../core/masker.ts'
+import type { CellMask, CellWriter } from '../core/masker.ts'
 import type { MaskKind } from '../core/mask-rule.ts'
 import { redactedValue, zeroValue } from './blank-value.ts'
 import { numberTail, hashedNumber } from './number-cover.ts'
-import { KeyedHash, hashWriter, keepLastWriter, textCover } from './text-cover.ts'
+import { KeyedHash, hashWriter, keepDomainWriter, keepLastWriter, textCover } from './text-cover.ts'
 import { typeShape } from './type-shape.ts'
 import type { TypeShape } from './type-shape.ts'
 
@@ -14,7 +14,7 @@ export function cellMask(rule: string, kind: MaskKind, runKey: Buffer): CellMask
   const constants = new Map<number, Buffer | null | undefined>()
   const hash = new KeyedHash(runKey)
   const vary = varyingCell(kind, runKey, hash)
-  const textWriter = kind.kind === 'hash' ? hashWriter(hash) : kind.kind === 'keep-last' ? keepLastWriter(kind.count) : null
+  const textWriter = writerOf(kind, hash)
   const constant = (typeOid: number, format: Format): Buffer | null | undefined => {
     const key = typeOid * 2 + format
     if (!constants.has(key)) constants.set(key, constantCell(kind, typeShape(typeOid), format))
@@ -28,6 +28,21 @@ export function cellMask(rule: string, kind: MaskKind, runKey: Buffer): CellMask
       return fixed === undefined ? vary(cell, typeShape(typeOid), format) : fixed
     },
     writer: typeOid => (typeShape(typeOid) === 'text' ? textWriter : null),
+  }
+}
+
+function writerOf(kind: MaskKind, hash: KeyedHash): CellWriter | null {
+  switch (kind.kind) {
+    case 'hash':
+      return hashWriter(hash)
+    case 'keep-last':
+      return keepLastWriter(kind.count)
+    case 'keep-domain':
+      return keepDomainWriter
+    case 'redact':
+    case 'null':
+    case 'zero':
+      return null
   }
 }
 

@@ -8,6 +8,11 @@ import { MAX_SHORT_BYTES, ShortHash } from './short-hash.ts'
 const STARS = '********'
 const STAR = 0x2a
 const HASH_BYTES = 16
+const HIDDEN_USER = '***@'
+const AT = 0x40
+const MAX_DOMAIN_BYTES = 253
+const isDomainByte = new Uint8Array(256)
+for (const letter of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-') isDomainByte[letter.charCodeAt(0)] = 1
 
 /** Covers one text. */
 export type TextCover = (text: string) => string
@@ -62,13 +67,12 @@ export class KeyedHash {
 
 /** Hash of text cells, where they stand. */
 export function hashWriter(hash: KeyedHash): CellWriter {
-  return { isPlain: true, maxBytes: 2 * HASH_BYTES, write: (bytes, start, end, out, at) => hash.write(bytes, start, end, out, at) }
+  return { maxBytes: 2 * HASH_BYTES, write: (bytes, start, end, out, at) => hash.write(bytes, start, end, out, at) }
 }
 
 /** The end of text cells, without reading the rest, where it is ASCII. @param count letters that are kept. */
 export function keepLastWriter(count: number): CellWriter {
   return {
-    isPlain: false,
     maxBytes: STARS.length + count,
     write(bytes, start, end, out, at) {
       const from = end - count
@@ -80,6 +84,27 @@ export function keepLastWriter(count: number): CellWriter {
       return STARS.length + count
     },
   }
+}
+
+/** The domain of text cells; -1 where it does not look like one. */
+export const keepDomainWriter: CellWriter = {
+  maxBytes: HIDDEN_USER.length + MAX_DOMAIN_BYTES,
+  write(bytes, start, end, out, at) {
+    let from = end
+    while (from > start && bytes[from - 1] !== AT) from--
+    // Nothing before the at sign, or no at sign: the words of `keepDomain` stand for it.
+    if (from - 1 <= start || end === from || end - from > MAX_DOMAIN_BYTES) return -1
+    for (let place = from; place < end; place++) if (isDomainByte[bytes[place] ?? 0] === 0) return -1
+    if (isBorderByte(bytes[from]) || isBorderByte(bytes[end - 1])) return -1
+    for (let place = 0; place < HIDDEN_USER.length; place++) out[at + place] = HIDDEN_USER.charCodeAt(place)
+    for (let place = from; place < end; place++) out[at + HIDDEN_USER.length + place - from] = bytes[place] ?? 0
+    return HIDDEN_USER.length + end - from
+  },
+}
+
+/** A dot or a hyphen, with which no domain begins or ends. */
+function isBorderByte(byte: number | undefined): boolean {
+  return byte === 0x2e || byte === 0x2d
 }
 
 /** A text shorter than twice what is kept would be given away by its end: then stars stand for the end too. */

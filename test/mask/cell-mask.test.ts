@@ -136,6 +136,36 @@ describe('masks of cells', () => {
     assert.equal(shown({ kind: 'keep-domain' }, '@host.example'), '[redacted]')
   })
 
+  it('writes in place what it would answer', () => {
+    for (const kind of kinds) {
+      const mask = cellMask('pii', kind, Buffer.alloc(32, 1))
+      const writer = mask.writer?.(25, 0)
+      if (writer == null) continue
+      const out = Buffer.alloc(400)
+      for (const text of [
+        '',
+        'a',
+        'ada@host.example',
+        '@host.example',
+        'x@',
+        'no address',
+        'ada@-host',
+        'a@b@c.example',
+        'é@bücher.example',
+        'x'.repeat(70),
+        `a@${'h'.repeat(254)}`,
+        'aaaa😀é',
+        '987-65-4321',
+      ]) {
+        const cell = Buffer.from(`..${text}..`)
+        const size = writer.write(cell, 2, cell.length - 2, out, 3)
+        if (size < 0) continue
+        assert.ok(size <= writer.maxBytes)
+        assert.equal(out.toString('utf8', 3, 3 + size), mask.apply(Buffer.from(text), 25, 0)?.toString(), `${kind.kind}: ${text}`)
+      }
+    }
+  })
+
   it('hashes equal values equally within a run, and differently in another', () => {
     const first = cellMask('pii', { kind: 'hash' }, Buffer.alloc(32, 1))
     const second = cellMask('pii', { kind: 'hash' }, Buffer.alloc(32, 2))

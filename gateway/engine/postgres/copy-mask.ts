@@ -14,7 +14,7 @@ const BACKSLASH = 0x5c
 interface Treatment {
   readonly plan: ColumnPlan | null
   readonly mask: CellMask | null
-  /** Only one whose covers need no quotes or escapes, and that always answers. */
+  /** Only where no cover needs quotes or escapes. */
   readonly writer: CellWriter | null
   readonly rule: string
   readonly column: string
@@ -38,6 +38,8 @@ export class CopyMask {
   readonly #fields: FieldReader
   readonly #treatments: Treatment[] = []
   #isHeader: boolean
+  /** No delimiter, quote or escape is a letter that a mask writes. */
+  readonly #isOrdinary: boolean
 
   /** @param plan null = no column of it is masked; patterns only. */
   constructor(plan: CopyPlan | null, masker: Masker, isBinary: boolean) {
@@ -52,6 +54,8 @@ export class CopyMask {
       escape: (plan?.escape ?? '"').charCodeAt(0),
       nullText: Buffer.from(plan?.nullText ?? '\\N'),
     }
+    const { delimiter = '\t', quote = '"', escape = '"' } = plan ?? {}
+    this.#isOrdinary = [delimiter, quote, escape].every(one => /^[^A-Za-z0-9*@]$/.test(one))
   }
 
   /** @param message CopyData: byte1 'd' | int32 length | bytes. */
@@ -118,11 +122,8 @@ export class CopyMask {
     const { constant, mask, plan, writer } = treatment
     treatment.values += 1
     out.copy(message, from, start)
-    if (writer !== null && this.#isBare(message, start, end)) {
-      // A field without quotes and escapes is the value itself, and what is written needs none either.
-      out.reserve(writer.maxBytes)
-      out.length += writer.write(message, start, end, out.bytes, out.length)
-    } else if (constant === null && mask !== null && plan?.kind === 'mask') {
+    if (writer !== null && this.#writeInPlace(writer, message, start, end, out)) return true
+    if (constant === null && mask !== null && plan?.kind === 'mask') {
       const cell = this.#fields.value(message, start, end, this.#syntax)
       this.#writeValue(cell === null ? null : mask.apply(cell, plan.typeOid, 0), out)
     } else if (constant !== null) out.copy(constant, 0, constant.length)
@@ -151,7 +152,7 @@ export class CopyMask {
     const treatment: Treatment = {
       plan,
       mask,
-      writer: writer?.isPlain === true ? writer : null,
+      writer: this.#isOrdinary ? (writer ?? null) : null,
       rule: rule?.rule ?? 'masks',
       column: `column ${index + 1}`,
       constant: same === undefined ? null : this.#written(same),
@@ -159,6 +160,16 @@ export class CopyMask {
     }
     this.#treatments[index] = treatment
     return treatment
+  }
+
+  /** A field without quotes and escapes is the value itself, and what is written needs none either. */
+  #writeInPlace(writer: CellWriter, message: Buffer, start: number, end: number, out: ByteSink): boolean {
+    if (!this.#isBare(message, start, end)) return false
+    out.reserve(writer.maxBytes)
+    const size = writer.write(message, start, end, out.bytes, out.length)
+    if (size < 0) return false
+    out.length += size
+    return true
   }
 
   #isBare(message: Buffer, start: number, end: number): boolean {
