@@ -136,6 +136,52 @@ describe('exec over SPDY', () => {
   })
 })
 
+describe('a terminal', () => {
+  /** A record whose terminal is kept in words. */
+  const terminalThat = (isFull: () => boolean, mask: typeof text): { said: string[]; record: StreamRecord } => {
+    const said: string[] = []
+    const session = {
+      keptRows: 100,
+      append: () => true,
+      openTerminal: (_: number, { columns, rows }: { columns: number; rows: number }) => {
+        said.push(`open ${columns}x${rows}`)
+        return {
+          output: (bytes: Buffer) => said.push(`out ${bytes.toString()}`) > 0 && !isFull(),
+          input: (bytes: Buffer) => said.push(`in ${JSON.stringify(bytes.toString())}`) > 0,
+          resize: (wide: number, high: number) => void said.push(`size ${wide}x${high}`),
+          close: () => void said.push('close'),
+        }
+      },
+    } as unknown as Session
+    return { said, record: new StreamRecord(session, 1, true, mask) }
+  }
+
+  it('is recorded with its sizes, what was typed and what was shown, in that order, and closed', () => {
+    const { said, record } = terminalThat(() => false, null)
+    const form = new ChannelForm({ mask: new OutputMask(null, false), record })
+    const channel = (number: number, content: string): Buffer => writeBinary(Buffer.from([number]), Buffer.from(content))
+    form.fromClient(channel(4, '{"Width":120,"Height":40}\n'))
+    form.fromTarget(channel(1, '$ '))
+    form.fromClient(channel(0, 'l'))
+    form.fromClient(channel(0, 's\r'))
+    form.fromClient(
+      Buffer.concat([channel(4, '{"Width":80,"He'), channel(4, 'ight":24}\n{"Width":90,"Height":30}\n'), channel(4, 'nonsense\n')]),
+    )
+    form.fromTarget(channel(1, 'file\r\n'))
+    record.close('', [])
+    assert.deepEqual(said, ['open 120x40', 'out $ ', 'in "l"', 'in "s\\r"', 'size 80x24', 'size 90x30', 'out file\r\n', 'close'])
+  })
+
+  it('tells when the recording is behind, and keeps typed lines covered where patterns are hidden', () => {
+    const { said, record } = terminalThat(() => true, text)
+    record.shown('stdout', Buffer.from('$ '))
+    assert.ok(record.isBehind)
+    for (const key of `pay ${CARD}\rlast`) record.sent(Buffer.from(key))
+    record.close('', [])
+    assert.deepEqual(said, ['open 80x24', 'out $ ', 'in "pay [redacted]\\r"', 'in "last"', 'close'])
+  })
+})
+
 describe('a line without an end', () => {
   it('is let out in parts that cut no value', () => {
     for (let before = 256 * 1_024 - 40; before < 256 * 1_024 + 40; before += 3) {
