@@ -10,7 +10,7 @@ import type { RecordingSource } from './recording-source.ts'
 
 /** Bytes of one terminal, and of all: what is larger is not put into the page, and the page says so. */
 const MAX_CAST_BYTES = 4 * 1024 * 1024
-const MAX_CASTS_BYTES = 12 * 1024 * 1024
+const MAX_CASTS_BYTES = 8 * 1024 * 1024
 const MAX_TEXT_LINES = 2000
 const MAX_TEXT_CHARS = 256 * 1024
 

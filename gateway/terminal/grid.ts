@@ -19,11 +19,7 @@ export interface Run {
 }
 
 function blankLine(columns: number, style: Style = plainStyle): Line {
-  return {
-    cells: Array.from<string | null>({ length: columns }).fill(null),
-    styles: Array.from<Style>({ length: columns }).fill(style),
-    isWrapped: false,
-  }
+  return { cells: Array<string | null>(columns).fill(null), styles: Array<Style>(columns).fill(style), isWrapped: false }
 }
 
 function cloneLine({ cells, styles, isWrapped }: Line): Line {
@@ -146,12 +142,17 @@ export class Grid {
     line.styles.push(...blank.styles)
   }
 
-  /** Moves the lines of a region up. Returns those that left it, in order. */
-  scrollUp(top: number, bottom: number, count: number, style: Style): readonly Line[] {
-    const moved = Math.min(count, bottom - top + 1)
-    const gone = this.#lines.splice(top, moved)
-    this.#lines.splice(bottom + 1 - moved, 0, ...Array.from({ length: moved }, () => blankLine(this.#columns, style)))
-    return gone
+  /** Moves the lines of a region up. @param onGone sees those that leave it, in order; each is the blank line below a moment later. */
+  scrollUp(top: number, bottom: number, count: number, style: Style, onGone: ((line: Line) => void) | null): void {
+    for (let left = Math.min(count, bottom - top + 1); left > 0; left -= 1) {
+      const line = this.line(top)
+      onGone?.(line)
+      this.#lines.copyWithin(top, top + 1, bottom + 1)
+      this.#lines[bottom] = line
+      line.cells.fill(null)
+      line.styles.fill(style)
+      line.isWrapped = false
+    }
   }
 
   scrollDown(top: number, bottom: number, count: number, style: Style): void {

@@ -248,13 +248,13 @@ export class Screen {
 
   deleteLines(count: number): void {
     if (!this.#isInRegion) return
-    this.#grid.scrollUp(this.#y, this.#bottom, count, this.#erased)
+    this.#grid.scrollUp(this.#y, this.#bottom, count, this.#erased, null)
     this.#x = 0
   }
 
   scrollUp(count: number): void {
-    const gone = this.#grid.scrollUp(this.#top, this.#bottom, count, this.#erased)
-    if (!this.isAlternate && this.#top === 0) for (const line of gone) this.#onGone(line)
+    const isTold = !this.isAlternate && this.#top === 0
+    this.#grid.scrollUp(this.#top, this.#bottom, count, this.#erased, isTold ? this.#onGone : null)
   }
 
   scrollDown(count: number): void {
