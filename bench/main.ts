@@ -5,10 +5,12 @@ import { benchMasks } from './masks.ts'
 import { benchPostgres } from './postgres.ts'
 import { benchRecording } from './recording.ts'
 import { benchReplayPage } from './replay-page.ts'
+import { benchSql } from './sql.ts'
 import { benchSsh } from './ssh.ts'
 
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   postgres: benchPostgres,
+  sql: benchSql,
   masks: async () => {
     await loadSqlParser()
     benchMasks()
