@@ -10,6 +10,8 @@ type Fields = Record<string, unknown>
 
 /** helm's own objects are bounded by what the API stores. */
 const MAX_RELEASE_BYTES = 32 * 1_024 * 1_024
+/** As helm and the API server read it: `yes` is true, `017` is fifteen. */
+const GO_YAML = { version: '1.1' } as const
 /** Shorter parts of a hidden value stand in too many places by chance. */
 const MIN_PART = 4
 
@@ -20,6 +22,8 @@ export interface Release {
 }
 
 export interface ReleaseCovers {
+  /** False only when nothing in a document of YAML can need a cover that goes by fields; cheap. */
+  readonly mayCover: (text: string) => boolean
   /** What keeps the release is hidden: of it only that is shown which is shown elsewhere. */
   readonly isKeptHidden: boolean
   /** Covers one object about a resource in place. */
@@ -72,12 +76,13 @@ function coverManifest(holder: Fields, covers: ReleaseCovers, findings: Findings
     .split(/^(?=---\s*$)/m)
     .map(part => {
       const [mark = '', text] = /^---\s*\n?/.test(part) ? [/^---\s*\n?/.exec(part)?.[0], part.replace(/^---\s*\n?/, '')] : ['', part]
-      const object: unknown = parse(text, { maxAliasCount: 100 })
+      if (!covers.mayCover(text)) return part
+      const object: unknown = parse(text, { ...GO_YAML, maxAliasCount: 100 })
       if (!isFields(object)) return part
       const own = new Findings()
       covers.object(object, resourceOf(object), own)
       findings.take(own)
-      return own.all().length === 0 ? part : `${mark}${stringify(object, { lineWidth: 0 })}`
+      return own.all().length === 0 ? part : `${mark}${stringify(object, { ...GO_YAML, lineWidth: 0 })}`
     })
     .join('')
 }

@@ -105,6 +105,12 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
   function releaseCovers(resource: string): ReleaseCovers {
     return {
       isKeptHidden: rulesOf(resource).some(({ path }) => path[0] === 'data' && (path.length === 1 || path[1] === 'release')),
+      mayCover(yaml) {
+        // A kind may be written with escapes.
+        if (secretRules.length > 0 && (yaml.includes('Secret') || yaml.includes('\\'))) return true
+        const lower = yaml.toLowerCase()
+        return rules.some(rule => rule.resource !== 'secrets' && lower.includes(singularOf(rule.resource)))
+      },
       object: (value, ofKind, findings) => {
         if (isFields(value)) coverObject(value, ofKind, findings)
       },
@@ -141,6 +147,11 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
 }
 
 const MAX_DEPTH = 200
+
+/** `ingress` of `ingresses.networking.k8s.io`: it is a part of the kind's name, in lower case. */
+function singularOf(resource: string): string {
+  return (resource.split('.')[0] ?? '').replace(/(?:ies|es|s)$/, '')
+}
 
 function textIn(json: Buffer): string {
   return new TextDecoder('utf-8', { fatal: true }).decode(json)

@@ -163,7 +163,7 @@ describe('a release of helm through the gateway', () => {
   })
 
   it('that cannot be read is hidden whole', async () => {
-    for (const text of ['not packed', packed({ manifest: ': no yaml: [' }), packed([1])]) {
+    for (const text of ['not packed', packed({ manifest: 'kind: Secret: no yaml [' }), packed([1])]) {
       gateway.world.put('Secret', {
         metadata: { name: NAME, namespace: 'shop' },
         type: 'helm.sh/release.v1',
