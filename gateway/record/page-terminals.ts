@@ -1,6 +1,6 @@
 // The terminals of a page: as text for whoever has no scripts, and as they were recorded for the player.
 import { buffer } from 'node:stream/consumers'
-import { readCast } from '../terminal/cast.ts'
+import { readCast, resizeOf } from '../terminal/cast.ts'
 import type { Cast } from '../terminal/cast.ts'
 import { terminalText } from '../terminal/terminal-text.ts'
 import { html } from './html.ts'
@@ -13,6 +13,8 @@ const MAX_CAST_BYTES = 4 * 1024 * 1024
 const MAX_CASTS_BYTES = 8 * 1024 * 1024
 const MAX_TEXT_LINES = 2000
 const MAX_TEXT_CHARS = 256 * 1024
+/** Characters of output that are gone through for the text; a run that is cancelled has no time for more. */
+const MAX_TOLD_CHARS = 1024 * 1024
 
 /** What a terminal's file says, given what it holds; null when it cannot be opened. */
 export type CastOpener = (name: string, stored: Buffer) => Buffer | null
@@ -50,12 +52,26 @@ export class PageTerminals {
 }
 
 function section(name: string, cast: Cast): string {
-  const { lines, omitted } = terminalText(cast, MAX_TEXT_LINES)
+  const told = tailOf(cast)
+  const { lines, omitted } = terminalText(told, MAX_TEXT_LINES)
   const text = lines.join('\n').slice(-MAX_TEXT_CHARS)
   const seconds = cast.events.at(-1)?.seconds ?? 0
   const about = `${cast.size.columns} × ${cast.size.rows}, ${seconds.toFixed(1)} s`
-  const more = omitted > 0 ? `<p class="note">${omitted} lines before these are in the recording.</p>` : ''
+  const isCut = omitted > 0 || told.events.length < cast.events.length
+  const more = isCut ? '<p class="note">What came before these lines is in the recording.</p>' : ''
   return `<section class="terminal" data-cast="${html(name)}" aria-label="Terminal"><p class="note">Terminal, ${about}</p><details><summary>Text of the terminal</summary>${more}<pre tabindex="0">${html(text)}</pre></details></section>`
+}
+
+/** The last of it, with the size that it had by then. */
+function tailOf(cast: Cast): Cast {
+  let chars = 0
+  const before = cast.events.findLastIndex(({ text }) => (chars += text.length) > MAX_TOLD_CHARS)
+  if (before < 0) return cast
+  const size = cast.events
+    .slice(0, before)
+    .map(resizeOf)
+    .findLast(resized => resized !== null)
+  return { ...cast, size: size ?? cast.size, events: cast.events.slice(before + 1) }
 }
 
 function bare(why: string): PageTerminal {
