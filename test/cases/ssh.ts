@@ -1,8 +1,11 @@
 // Plays command lines against a real sshd, with a policy that allows a list of harmless programs: what is risky must not run unasked, and
-// leave a scratch folder as it was; what is harmless runs with the output it has directly.
+// leave a scratch folder as it was; what is harmless runs with the output it has directly. Lines of our own, each of which changes the folder
+// where it runs, meet a policy that allows far more programs.
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import ssh2 from 'ssh2'
 import { startSshd } from '../../world/sshd/server.ts'
 import type { SshServer } from '../../world/sshd/server.ts'
 import { runProgram, sshGatewayThat } from '../engine/ssh/gateway-that.ts'
@@ -39,12 +42,69 @@ export async function playSsh(): Promise<readonly CaseRow[]> {
   try {
     const played: CaseRow[] = []
     for (const row of rows) played.push(await play(row, gateway, sshd))
-    return played
+    return [...played, ...(await playEffects(sshd))]
   } finally {
     await gateway.stop()
     await sshd.stop()
     rmSync(SCRATCH, { recursive: true, force: true })
   }
+}
+
+/** Programs that are allowed by name for the lines of our own: their arguments are what is hostile. */
+const WIDE = `ls cat echo grep test [ true false head tail wc sleep printf date sed sort find tar curl systemctl nice nohup xargs sh bash dash rbash command tee dd
+  read export cd uniq id : uname df env timeout kubectl base64 git awk setsid stdbuf ionice taskset chrt flock time exec builtin sudo ssh scp rsync split iconv xxd shuf gzip
+  csplit openssl python3 set unset let declare prlimit choom setarch linux64 i386 nc select mapfile trap source . eval enable hash shopt`
+
+interface Effect {
+  readonly id: string
+  readonly command: string
+  readonly class: string
+}
+
+async function playEffects(sshd: SshServer): Promise<readonly CaseRow[]> {
+  const rows = readFileSync(path.join(import.meta.dirname, 'ssh-effects.jsonl'), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as Effect)
+  const programs = WIDE.split(/\s+/)
+  const gateway = await sshGatewayThat({
+    sshd,
+    rules: [`{ name: wide, ssh: { requests: [exec], programs: ${JSON.stringify(programs)} }, then: allow }`],
+  })
+  const client = new ssh2.Client()
+  try {
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    await once(client, 'ready')
+    const played: CaseRow[] = []
+    for (const { id, command, class: note } of rows) {
+      setScratch()
+      const before = scratchDigest()
+      const status = await statusOf(client, command)
+      const isUntouched = scratchDigest() === before
+      const got = status !== 126 ? 'ran' : isUntouched ? 'not run' : 'not run, but the folder changed'
+      played.push({ id, expected: 'not run', got, ok: got === 'not run', note })
+    }
+    return played
+  } finally {
+    client.end()
+    await gateway.stop()
+  }
+}
+
+function statusOf(client: ssh2.Client, command: string): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => {
+      if (error !== undefined) {
+        reject(error)
+        return
+      }
+      let status: number | null = null
+      channel.on('exit', (code: number | null) => (status = code))
+      channel.resume().stderr.resume()
+      channel.once('close', () => resolve(status))
+      channel.end()
+    })
+  })
 }
 
 async function play(row: Row, gateway: SshGateway, sshd: SshServer): Promise<CaseRow> {

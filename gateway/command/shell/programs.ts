@@ -34,7 +34,9 @@ export const INTERPRETERS = new Set(
   gpg dpkg rpm apt apt-get aptitude yum dnf zypper snap flatpak pacman apk visudo vipw vigr crash ssh-agent ssh-keygen zsh fish csh tcsh
   busctl dbus-send gdbus xdg-open mail mailx mutt sendmail nmap tcpdump zip rlwrap stap bpftrace capsh sg newgrp
   rvim rview vimdiff byebug irb pry cpio rpmbuild debugfs setarch linux32 linux64 i386 x86_64 torify proxychains sshpass autossh mosh
-  rsh rlogin rexec pdsh pssh dsh`
+  rsh rlogin rexec pdsh pssh dsh prlimit choom uclampset numactl cgexec systemd-inhibit systemd-cat unbuffer chpst softlimit setlock envdir
+  setuidgid envuidgid tini dumb-init gosu su-exec xvfb-run faketime eatmydata fakechroot firejail bwrap timelimit chronic ifne pee zrun vipe vidir entr
+  pipexec dtach abduco unzip 7z lua5.4 pwsh`
     .split(/\s+/)
     .filter(name => name !== ''),
 )

@@ -83,7 +83,7 @@ function applyName(change: NameChange, prepared: Map<string, SqlStatement>, curs
 
 function planKnown(statement: SqlStatement, closure: MaskClosure, context: SqlContext): MaskPlan {
   const node = unwrap(statement.node)
-  if (node === null) return isEmptyText(statement) ? cleanPlan : unreadable()
+  if (node === null) return isEmptyText(statement) ? cleanPlan : unreadable(statement.command.doubt)
   const reader = new TaintReader(closure, context.searchPath)
   if (QUERIES.has(node.kind) && !hasInto(node.fields)) return planOf(reader, reader.query(statement.node, emptyScope))
   const declared = statement.names.find(change => change.kind === 'declare-cursor')
@@ -119,11 +119,11 @@ function planExecute(statement: SqlStatement, closure: MaskClosure, context: Sql
   return planMask(inner, closure, context)
 }
 
-function unreadable(): MaskPlan {
+function unreadable(doubt: string | undefined): MaskPlan {
   return {
     kind: 'refuse',
     rule: 0,
-    reason: 'text that could not be read may show masked columns',
+    reason: `text that could not be read may show masked columns${doubt === undefined ? '' : ` (${doubt})`}`,
     hint: 'write it in PostgreSQL 18 syntax',
   }
 }

@@ -2,6 +2,7 @@
 // only in integer literals is the same command with another text, unless a literal decided something.
 import type { Catalog } from './catalog.ts'
 import { readSql } from './read-sql.ts'
+import { RecentTexts } from './recent-texts.ts'
 import type { SqlContext, SqlStatement } from './sql-statement.ts'
 import { TextShape } from './text-shape.ts'
 
@@ -20,6 +21,12 @@ interface Entry {
   readonly bytes: number
 }
 
+interface Found {
+  readonly statements: readonly SqlStatement[]
+  /** They stand for every text of the same shape. */
+  readonly isShape: boolean
+}
+
 export interface CacheCounts {
   readonly hits: number
   readonly misses: number
@@ -29,6 +36,8 @@ export interface CacheCounts {
 
 /** Reads like `readSql`, and remembers. One for all sessions of a gateway; bounded, the least recently used go first. */
 export class StatementCache {
+  readonly #recent = new RecentTexts()
+  readonly #recentShapes = new RecentTexts()
   readonly #entries = new Map<string, Entry>()
   readonly #maxBytes: number
   readonly #shape = new TextShape(MAX_TEXT_BYTES)
@@ -48,28 +57,40 @@ export class StatementCache {
     // A fresh catalog makes unknown names harmless, for this once.
     if (text.length > MAX_TEXT_BYTES || context.isFresh === true || context.drift !== undefined) return readSql(text, context)
     const prefix = this.#prefixOf(context)
+    const same = this.#recent.find(text, text.length, prefix)
+    if (same !== null) return this.#hit(same)
+    const length = this.#shape.measure(text)
+    const alike = length < 0 ? null : this.#recentShapes.find(this.#shape.bytes, length, prefix)
+    if (alike !== null) return this.#hit(alike, text.toString('latin1'))
+    const { statements, isShape } = this.#look(text, context, prefix, length)
+    if (isShape) this.#recentShapes.keep(this.#shape.bytes, length, prefix, statements)
+    if (statements.every(isLasting)) this.#recent.keep(text, text.length, prefix, statements)
+    return statements
+  }
+
+  #hit(known: readonly SqlStatement[], text: string | null = null): readonly SqlStatement[] {
+    this.#hits += 1
+    return text === null ? known : known.map(statement => withText(statement, text))
+  }
+
+  /** The large table, and what is in neither is read. @param length of the shape; below zero = the text has none. */
+  #look(text: Buffer, context: SqlContext, prefix: string, length: number): Found {
     const exact = text.toString('latin1')
-    const shape = this.#shape.of(text)
-    const shapeKey = shape === null ? null : `${prefix}#${shape}`
+    const shapeKey = length < 0 ? null : `${prefix}#${this.#shape.bytes.toString('latin1', 0, length)}`
     const known = shapeKey === null ? undefined : this.#touch(shapeKey)
-    if (known?.isShape === true) {
-      this.#hits += 1
-      return known.text === exact ? known.statements : known.statements.map(statement => withText(statement, exact))
-    }
+    if (known?.isShape === true)
+      return { statements: known.text === exact ? this.#hit(known.statements) : this.#hit(known.statements, exact), isShape: true }
     const exactKey = `${prefix}=${exact}`
     const same = this.#touch(exactKey)
-    if (same !== undefined) {
-      this.#hits += 1
-      return same.statements
-    }
+    if (same !== undefined) return { statements: this.#hit(same.statements), isShape: false }
     this.#misses += 1
     const statements = readSql(text, context)
-    if (!statements.every(isLasting)) return statements
+    if (!statements.every(isLasting)) return { statements, isShape: false }
     const isShape = shapeKey !== null && statements.length === 1 && statements.every(isFreeOfLiterals)
     if (shapeKey !== null)
       this.#keep(shapeKey, { text: exact, statements: isShape ? statements : [], isShape, bytes: sizeOf(exact, isShape) })
     if (!isShape) this.#keep(exactKey, { text: exact, statements, isShape, bytes: sizeOf(exact, true) })
-    return statements
+    return { statements, isShape }
   }
 
   get counts(): CacheCounts {

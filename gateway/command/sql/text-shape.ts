@@ -17,21 +17,25 @@ for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_01
 for (const character of ' \t\n\r,.()=<>*+%;[]:|!&^~#@?$') classes[character.charCodeAt(0)] = OTHER
 
 export class TextShape {
-  readonly #scratch: Buffer
+  /** Where the last shape stands. */
+  readonly bytes: Buffer
 
   constructor(maxBytes: number) {
-    this.#scratch = Buffer.allocUnsafe(maxBytes)
+    this.bytes = Buffer.allocUnsafe(maxBytes)
   }
 
-  /** null = the text holds something that this cannot read: quotes, minus, slash, backslash, a dollar before no digit, a byte above 127. */
-  of(text: Buffer): string | null {
-    const out = this.#scratch
+  /**
+   * Writes the shape into `bytes` and returns its length. -1 = the text holds something that this cannot read: quotes, minus, slash,
+   * backslash, a dollar before no digit, a byte above 127.
+   */
+  measure(text: Buffer): number {
+    const out = this.bytes
     let length = 0
     let before = OTHER
     for (let at = 0; at < text.length; at++) {
       const byte = text[at] ?? 0
       const kind = classes[byte] ?? 0
-      if (kind === 0) return null
+      if (kind === 0) return -1
       if (byte >= ZERO && byte <= NINE && before === OTHER) {
         const end = endOfDigits(text, at)
         if (isAlone(text, at, end)) {
@@ -41,12 +45,12 @@ export class TextShape {
           continue
         }
       }
-      if (byte === DOLLAR && !isDigit(text[at + 1])) return null
+      if (byte === DOLLAR && !isDigit(text[at + 1])) return -1
       out[length++] = byte
       // After a dot or a dollar digits are part of a number or a parameter.
       before = byte === DOT || byte === DOLLAR ? WORD : kind
     }
-    return out.toString('latin1', 0, length)
+    return length
   }
 }
 

@@ -170,6 +170,23 @@ describe('a terminal through the gateway', () => {
     refused.leave()
   })
 
+  it('opens no program with a pager under a rule for programs: whoever sits there could run others from it', async () => {
+    const gateway = await gatewayThat({
+      rules: ['{ name: looking, ssh: { requests: [exec], programs: [git, systemctl, ls] }, then: allow }'],
+    })
+    for (const [command, status] of [
+      ['git log', 126],
+      ['systemctl status x', 126],
+      ['ls /', 0],
+    ] as const) {
+      const ran = await gateway.client('ssh', ['-tt', 'web', command], '')
+      assert.equal(ran.status, status, command)
+      if (status === 126) assert.match(`${ran.stdout.toString()}${ran.stderr}`, /denied by rule default/)
+    }
+    assert.equal((await gateway.client('ssh', ['-n', 'web', 'git --version'], null)).status, 0)
+    assert.equal(gateway.recorder.terminals.length, 1)
+  })
+
   it('runs a command that a target denies a terminal, as it does directly', async () => {
     const strict = await startSshd({ settings: ['PermitTTY no'] })
     try {
