@@ -35,7 +35,11 @@ export function recordingFiles(disk: Pick<Disk, 'readdirSync'>, dir: string): re
     disk
       .readdirSync(path.join(dir, below), { withFileTypes: true })
       .flatMap(entry =>
-        entry.isFile() ? [below + entry.name] : entry.isDirectory() && below + entry.name === SESSIONS_FOLDER ? names(`${SESSIONS_FOLDER}/`) : [],
+        entry.isFile()
+          ? [below + entry.name]
+          : entry.isDirectory() && below + entry.name === SESSIONS_FOLDER
+            ? names(`${SESSIONS_FOLDER}/`)
+            : [],
       )
   return names('').filter(isRecordingFile).toSorted()
 }
