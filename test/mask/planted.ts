@@ -31,7 +31,7 @@ function luhnDigit(body: string): string {
 const iban: Arbitrary<string> = tuple(constantFrom('DE', 'GB', 'NO', 'FR'), letters('A-Z', 4), digits(14)).map(
   ([country, bank, account]) => {
     const body = `${bank}${account}`
-    const number = [...`${body}${country}00`].map(letter => String(Number.parseInt(letter, 36))).join('')
+    const number = Array.from(`${body}${country}00`, letter => String(Number.parseInt(letter, 36))).join('')
     return `${country}${String(98n - (BigInt(number) % 97n)).padStart(2, '0')}${body}`
   },
 )

@@ -119,11 +119,11 @@ function planExecute(statement: SqlStatement, closure: MaskClosure, context: Sql
   return planMask(inner, closure, context)
 }
 
-function unreadable(doubt: string | undefined): MaskPlan {
+function unreadable(doubt: string | null): MaskPlan {
   return {
     kind: 'refuse',
     rule: 0,
-    reason: `text that could not be read may show masked columns${doubt === undefined ? '' : ` (${doubt})`}`,
+    reason: `text that could not be read may show masked columns${doubt === null ? '' : ` (${doubt})`}`,
     hint: 'write it in PostgreSQL 18 syntax',
   }
 }

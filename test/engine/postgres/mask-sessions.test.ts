@@ -224,6 +224,20 @@ describe('masks of a session', () => {
       ))
   })
 
+  it('leave words alone that speak of the text, or of tables that hold nothing masked', () =>
+    staged([{ columns: [email] }], async ({ run, database }) => {
+      await server.query(database, 'CREATE TABLE visits (id int REFERENCES letters(id))')
+      assert.match(await run('SELECT * FROM not_there'), /relation "not_there" does not exist/)
+      assert.match(await run('SELECT emial FROM people'), /column "emial" does not exist.*Perhaps you meant/s)
+      assert.match(await run("SELECT nosuch('x'), email FROM people"), /function nosuch\(unknown\) does not exist/)
+      assert.match(await run('SELECT email FROM people WHERE'), /could not be read may show masked columns \(.*syntax error at end of input/)
+      assert.match(await run('INSERT INTO visits VALUES (77)'), /Key \(id\)=\(77\) is not present in table "letters"/)
+      assert.match(await run('SET statement_timeout = 20; SELECT email, pg_sleep(5) FROM people'), /due to statement timeout/)
+      const failed = await run('INSERT INTO people VALUES (1)')
+      assert.match(failed, /23505.*people_pkey/s, 'code and constraint stay')
+      assert.doesNotMatch(failed, /already exists/)
+    }))
+
   it('are recorded by rule, column and number of values, and nothing more', () =>
     staged([{ columns: [email] }, { name: 'shut', columns: [card], with: { kind: 'keep-last', count: 4 } }], async ({ run, recorder }) => {
       await run("SELECT email, card, name, upper(email) FROM people; COPY people TO STDOUT; SELECT 'x' WHERE false")
