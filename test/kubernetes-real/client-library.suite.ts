@@ -38,7 +38,7 @@ describe('@kubernetes/client-node, against a real API server', () => {
       const at = { namespace: 'shop', name: `made-${way}` }
       await api.createNamespacedConfigMap({ namespace: 'shop', body: { metadata: { name: at.name }, data: { mode: 'fast' } } })
       const made = await api.readNamespacedConfigMap(at)
-      await api.replaceNamespacedConfigMap({ ...at, body: { ...made, data: { mode: 'slow' } } })
+      await api.replaceNamespacedConfigMap({ ...at, body: { metadata: made.metadata ?? {}, data: { mode: 'slow' } } })
       await api.patchNamespacedConfigMap({ ...at, body: [{ op: 'add', path: '/data/more', value: 'ü' }] })
       const { items } = await api.listNamespacedConfigMap({ namespace: 'shop', fieldSelector: `metadata.name=${at.name}` })
       const stale = await api.replaceNamespacedConfigMap({ ...at, body: made }).then(

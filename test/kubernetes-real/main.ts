@@ -11,11 +11,11 @@ const LEFT_OUT = 3
 
 const parts = spawnSync(path.join(root, 'tools/kubernetes-parts.sh'), { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
 if (parts.status === LEFT_OUT) {
-  console.log('kubernetes:real is left out: the real API server is not to be had here (the reason stands above)')
+  process.stdout.write('kubernetes:real is left out: the real API server is not to be had here (the reason stands above)\n')
   process.exit(0)
 }
 if (parts.status !== 0) process.exit(1)
-if (findHelm() === null) console.log('helm is not here (HELM names it, or PATH): its part is left out')
+if (findHelm() === null) process.stdout.write('helm is not here (HELM names it, or PATH): its part is left out\n')
 
 const bundles = mkdtempSync(path.join(os.tmpdir(), 'sallyport-bundles-'))
 try {

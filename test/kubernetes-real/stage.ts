@@ -87,26 +87,24 @@ export async function openStage(): Promise<RealStage> {
   write('direct.json', api.kubeconfig)
   write('token.jwt', issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }))
   write('sallyport.yml', policyText(issuer.url, api.address))
-  const gateway = spawn(
-    process.execPath,
-    [
-      path.join(dist, 'cli.mjs'),
-      ...[
-        'exec',
-        '--config',
-        'sallyport.yml',
-        '--token-file',
-        'token.jwt',
-        '--out',
-        'recording',
-        '--',
-        'sh',
-        '-c',
-        'echo "$KUBECONFIG"; cat',
-      ],
-    ],
-    { cwd: dir, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: dir, CLUSTER_TOKEN: api.token } },
-  )
+  const options = [
+    'exec',
+    '--config',
+    'sallyport.yml',
+    '--token-file',
+    'token.jwt',
+    '--out',
+    'recording',
+    '--',
+    'sh',
+    '-c',
+    'echo "$KUBECONFIG"; cat',
+  ]
+  const gateway = spawn(process.execPath, [path.join(dist, 'cli.mjs'), ...options], {
+    cwd: dir,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', HOME: dir, CLUSTER_TOKEN: api.token },
+  })
   let words = ''
   gateway.stderr.setEncoding('utf8').on('data', (text: string) => (words += text))
   const ended = once(gateway, 'exit')
