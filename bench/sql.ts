@@ -96,9 +96,9 @@ async function snapshot(query: (sql: string) => Promise<(string | null)[][]>): P
   const times: number[] = []
   let stalled = 0
   for (let round = 0; round < ROUNDS; round++) {
-    let isOver = false
+    const at = { isOver: false }
     const other = (async (): Promise<void> => {
-      while (!isOver) {
+      while (!at.isOver) {
         const asked = performance.now()
         await new Promise(resolve => setImmediate(resolve))
         stalled = Math.max(stalled, performance.now() - asked)
@@ -107,7 +107,7 @@ async function snapshot(query: (sql: string) => Promise<(string | null)[][]>): P
     const began = performance.now()
     catalog = await takeCatalog(query, round + 2)
     times.push(performance.now() - began)
-    isOver = true
+    at.isOver = true
     await other
   }
   return { catalog, ms: median(times), stalled }

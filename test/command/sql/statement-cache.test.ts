@@ -137,6 +137,10 @@ describe('statement cache', () => {
 
 describe('the shape of a text', () => {
   const shape = new TextShape(1000)
+  const shapeOf = (text: string): string | null => {
+    const length = shape.measure(Buffer.from(text))
+    return length < 0 ? null : shape.bytes.toString('latin1', 0, length)
+  }
   for (const [text, expected] of [
     ['SELECT 1, 22, t1.c2, 1.5, .5, 1e5, 0x1F', 'SELECT 0, 0, t1.c2, 1.5, .5, 1e5, 0x1F'],
     ['a=12 AND b<3', 'a=0 AND b<0'],
@@ -144,9 +148,9 @@ describe('the shape of a text', () => {
     ['1234567890', '1234567890'],
     ['1_000', '1_000'],
   ] as const) {
-    it(`of ${text} is ${expected}`, () => assert.equal(shape.of(Buffer.from(text)), expected))
+    it(`of ${text} is ${expected}`, () => assert.equal(shapeOf(text), expected))
   }
   for (const text of ["'1'", '"a1"', '1 - 2', '1 -- 2', '1 / 2', '$$1$$', 'a\\1', 'é1', '$a$ 1 $a$']) {
-    it(`of ${text} is not told`, () => assert.equal(shape.of(Buffer.from(text)), null))
+    it(`of ${text} is not told`, () => assert.equal(shapeOf(text), null))
   }
 })
