@@ -37,7 +37,7 @@ http {
     listen 127.0.0.1:${port} ssl; ssl_certificate ${dir}/crt; ssl_certificate_key ${dir}/key;
     location / {
       proxy_pass https://api; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Authorization "Bearer ${target.token}";
-      proxy_ssl_verify on; proxy_ssl_trusted_certificate ${dir}/ca; proxy_ssl_name localhost;
+      proxy_buffering off; proxy_ssl_verify on; proxy_ssl_trusted_certificate ${dir}/ca; proxy_ssl_name localhost;
     }
   }
 }
