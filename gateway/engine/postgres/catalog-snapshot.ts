@@ -33,6 +33,8 @@ export async function takeCatalog(query: CatalogQuery, epoch: number): Promise<C
   for (const [name, json] of await query(snapshotQuery(version))) {
     const parsed: unknown = JSON.parse(json ?? '[]')
     if (typeof name === 'string' && Array.isArray(parsed)) sections.set(name, parsed)
+    // A large catalog is taken in by the section, so that other sessions get their turn in between.
+    await new Promise<void>(resolve => setImmediate(resolve))
   }
   return buildCatalog(sections, version, epoch)
 }
