@@ -7,6 +7,7 @@ import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import ssh2 from 'ssh2'
 import { startSshd } from '../../../world/sshd/server.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
 import { approved, rejected } from '../../session/people.ts'
@@ -203,6 +204,29 @@ describe('forwards through the gateway', () => {
     await client.end()
     echo.stop()
     assert.ok(gateway.recorder.of('error').some(({ message }) => message.includes('no plain path of a socket')))
+  })
+
+  it('has a bound on what one client may open, and records what is above it', async () => {
+    const echo = await startEcho({ port: 0 })
+    const gateway = await gatewayThat(forwardTo(`tcp 127.0.0.1:${echo.port}`))
+    const client = new ssh2.Client()
+    client.on('error', () => {})
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    await once(client, 'ready')
+    const opened = await Promise.all(
+      Array.from(
+        { length: 70 },
+        () =>
+          new Promise<string>(resolve => {
+            client.forwardOut('127.0.0.1', 1, '127.0.0.1', echo.port, error => resolve(error === undefined ? 'open' : error.message))
+          }),
+      ),
+    )
+    client.end()
+    echo.stop()
+    assert.equal(opened.filter(answer => answer === 'open').length, 64)
+    assert.match(opened.find(answer => answer !== 'open') ?? '', /too many channels/)
+    assert.equal(gateway.recorder.of('error').filter(({ message }) => message === 'a client may have 64 channels open').length, 6)
   })
 
   it('lends the client’s agent where a rule allows it, and only there', async () => {
