@@ -2,7 +2,7 @@
 
 const CONTEXT_LINES = 3
 /** Beyond this many differing lines the whole middle is shown as replaced. */
-const MAX_EDITS = 2_000
+const MAX_EDITS = 500
 
 type Edit = { readonly mark: ' ' | '-' | '+'; readonly line: string }
 
