@@ -41,7 +41,7 @@ export function excludeSshConfig(home: string, clientDir: string): void {
     if (wasNew && rest === '') {
       rmSync(file)
       rmdirSync(folder)
-    } else writeFileSync(file, rest, 'latin1')
+    } else writeFileSync(file, wasNew ? passedOn(rest) : rest, 'latin1')
   } catch {
     // The file is gone, or the folder holds something by now: nothing of ours is left to take out.
   }
@@ -54,10 +54,19 @@ function placesOf(home: string): { readonly folder: string; readonly file: strin
 
 const MADE = ' (made for it)'
 
+const BLOCK = /# begin sallyport(?: \(made for it\))?: for this run only\nInclude "([^"\n]+)"\n# end sallyport\n/g
+
 /** The text without blocks of runs that were killed: the file that each includes is gone. */
 function withoutStale(text: string): string {
-  const block = /^# begin sallyport(?: \(made for it\))?: for this run only\nInclude "([^"\n]+)"\n# end sallyport\n/gm
-  return text.replaceAll(block, (whole, included: string) => (existsSync(included) ? whole : ''))
+  const rest = text.replaceAll(BLOCK, (whole, included: string) => (existsSync(included) ? whole : ''))
+  return text.includes(MADE) && !rest.includes(MADE) ? passedOn(rest) : rest
+}
+
+/** Where only blocks of other runs are left in a file that was made for one, the last of them takes it away. */
+function passedOn(rest: string): string {
+  if (rest === '' || rest.replaceAll(BLOCK, '') !== '') return rest
+  const at = rest.lastIndexOf('# begin sallyport') + '# begin sallyport'.length
+  return rest.slice(0, at) + MADE + rest.slice(at)
 }
 
 function blockOf(clientDir: string, isNew: boolean): string {

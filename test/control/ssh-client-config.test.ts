@@ -76,9 +76,21 @@ describe('a user’s ssh configuration', () => {
       assert.ok(readFileSync(file, 'utf8').includes(living.dir))
       excludeSshConfig(home, next.dir)
       excludeSshConfig(home, living.dir)
-      assert.equal(existsSync(file) ? readFileSync(file, 'utf8') : null, text ?? '')
-      rmSync(path.dirname(file), { recursive: true })
+      assert.equal(existsSync(file) ? readFileSync(file, 'utf8') : null, text)
+      rmSync(path.dirname(file), { recursive: true, force: true })
       for (const { dir } of [living, next]) rmSync(dir, { recursive: true })
+    }
+  })
+
+  it('is gone again where there was none, in whatever order two runs end', () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const both = [run(`first-${order.join('')}`), run(`second-${order.join('')}`)]
+      for (const { dir } of both) includeSshConfig(home, dir, null)
+      for (const which of order) excludeSshConfig(home, both[which]?.dir ?? '')
+      assert.equal(existsSync(path.dirname(file)), false, order.join())
     }
   })
 
