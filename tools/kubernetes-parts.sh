@@ -26,7 +26,9 @@ if [ "${1:-}" = --built ]; then exit 1; fi
 command -v apt-get dpkg-deb flock > /dev/null || leave 'left out: there is no apt here, and the sources come from Debian'
 # shellcheck disable=SC1091
 codename=$(. /etc/os-release && [ "$ID" = debian ] && echo "$VERSION_CODENAME") || leave 'left out: this is not Debian, and the sources come from its archive'
-archive=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $codename" 'Created-By: Packages' | head -n 1)
+# By the name in the sources, which needs no lists yet; where that is another (stable), by what the archive calls it.
+archive=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' "Release: $codename" 'Created-By: Packages' | head -n 1)
+archive=${archive:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $codename" 'Created-By: Packages' | head -n 1)}
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 { [ -n "$archive" ] && [ -f "$keys" ]; } || leave 'left out: apt knows no archive of Debian'
 
