@@ -30,7 +30,10 @@ describe('sallyport doctor', () => {
   it('says what it cannot know of the role of a masked connection, and how to ask', async () => {
     const ran = await doctor()
     assert.equal(ran.status, 0, ran.stdout)
-    assert.match(ran.stdout, /^- E26 masks of orders-db.*not looked at.*\n +fix: .*SELECT current_user, rolsuper.*'public\.customers'::regclass/m)
+    assert.match(
+      ran.stdout,
+      /^- E26 masks of orders-db.*not looked at.*\n +fix: .*SELECT current_user, rolsuper.*'public\.customers'::regclass/m,
+    )
   })
 
   it('names an issuer that cannot be read', async () => {

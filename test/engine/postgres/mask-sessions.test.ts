@@ -230,7 +230,10 @@ describe('masks of a session', () => {
       assert.match(await run('SELECT * FROM not_there'), /relation "not_there" does not exist/)
       assert.match(await run('SELECT emial FROM people'), /column "emial" does not exist.*Perhaps you meant/s)
       assert.match(await run("SELECT nosuch('x'), email FROM people"), /function nosuch\(unknown\) does not exist/)
-      assert.match(await run('SELECT email FROM people WHERE'), /could not be read may show masked columns \(.*syntax error at end of input/)
+      assert.match(
+        await run('SELECT email FROM people WHERE'),
+        /could not be read may show masked columns \(.*syntax error at end of input/,
+      )
       assert.match(await run('INSERT INTO visits VALUES (77)'), /Key \(id\)=\(77\) is not present in table "letters"/)
       assert.match(await run('SET statement_timeout = 20; SELECT email, pg_sleep(5) FROM people'), /due to statement timeout/)
       const failed = await run('INSERT INTO people VALUES (1)')
