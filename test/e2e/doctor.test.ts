@@ -32,7 +32,7 @@ describe('sallyport doctor', () => {
     assert.equal(ran.status, 0, ran.stdout)
     assert.match(
       ran.stdout,
-      /^- E26 masks of orders-db.*not looked at.*\n +fix: .*SELECT current_user, rolsuper.*'public\.customers'::regclass/m,
+      /^- E26 {2}masks of orders-db.*not looked at.*\n +fix: .*SELECT current_user, rolsuper.*'public\.customers'::regclass/m,
     )
   })
 
