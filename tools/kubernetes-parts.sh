@@ -61,11 +61,13 @@ name="$source_version-go-$go_version-$hash"
 
 fetch() { (cd "$work/deb" && rm -f ./*.deb && apt-get -qq download "$1" > /dev/null && dpkg-deb -x ./*.deb "$2"); }
 say "fetching kubernetes $source_version, Go $go_version, etcd"
-fetch "golang-$go-go/$release" "$work/go"
-fetch "golang-$go-src/$release" "$work/go"
-fetch "golang-github-modern-go-reflect2-dev/$release" "$work/reflect2"
-fetch "etcd-server/$release" "$work/etcd"
-(cd "$work/src" && apt-get -qq --download-only source "kubernetes/$release" && tar xzf kubernetes_*.orig.tar.gz && rm -f kubernetes_*)
+need() { fetch "$@" || leave "left out: the archive does not give $1"; }
+need "golang-$go-go/$release" "$work/go"
+need "golang-$go-src/$release" "$work/go"
+need "golang-github-modern-go-reflect2-dev/$release" "$work/reflect2"
+need "etcd-server/$release" "$work/etcd"
+(cd "$work/src" && apt-get -qq --download-only source "kubernetes/$release" && tar xzf kubernetes_*.orig.tar.gz && rm -f kubernetes_*) ||
+  leave "left out: the archive does not give the source of kubernetes"
 install -m 755 "$work/etcd/usr/bin/etcd" "$work/done/bin/etcd"
 client() {
   if fetch "$1" "$work/$3" 2> "$work/error"; then
@@ -78,10 +80,10 @@ client kubectl/sid kubectl kubectl-newest
 # What the build itself calls, where the system does not have it.
 for each in make jq rsync; do
   command -v "$each" > /dev/null && continue
-  fetch "$each/$release" "$work/tools"
+  need "$each/$release" "$work/tools"
   case $each in
-    jq) fetch "libjq1/$release" "$work/tools" && fetch "libonig5/$release" "$work/tools" ;;
-    rsync) fetch "libpopt0/$release" "$work/tools" && fetch "libxxhash0/$release" "$work/tools" ;;
+    jq) need "libjq1/$release" "$work/tools" && need "libonig5/$release" "$work/tools" ;;
+    rsync) need "libpopt0/$release" "$work/tools" && need "libxxhash0/$release" "$work/tools" ;;
     make) ;;
   esac
 done
