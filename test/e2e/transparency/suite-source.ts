@@ -15,7 +15,14 @@ export interface Suite {
 /** What is built needs these; the server itself is there already. */
 const packages = ['gcc', 'libc6-dev', 'libpq-dev'] as const
 
-const list = 'deb-src http://deb.debian.org/debian bookworm main\n'
+/** The archive that this machine's own packages come from, asked for sources. */
+function sourceList(): string {
+  const [uri] = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Codename: bookworm', 'Created-By: Packages'], {
+    encoding: 'utf8',
+  }).split('\n')
+  if (uri === undefined || uri === '') throw new Error('apt knows no archive of Debian 12')
+  return `deb-src ${uri} bookworm main\n`
+}
 
 /** @param bin programs of the installed server, `…/15/bin`. @throws {Error} when there is no network or no such source. */
 export async function fetchSuite(bin: string, dir: string): Promise<Suite> {
@@ -23,7 +30,7 @@ export async function fetchSuite(bin: string, dir: string): Promise<Suite> {
   const parts = path.join(dir, 'apt')
   mkdirSync(path.join(parts, 'lists', 'partial'), { recursive: true })
   mkdirSync(path.join(parts, 'sources'))
-  writeFileSync(path.join(parts, 'sources', 'source.list'), list)
+  writeFileSync(path.join(parts, 'sources', 'source.list'), sourceList())
   const settings = ['Dir::Etc::sourcelist=/dev/null', `Dir::Etc::sourceparts=${parts}/sources`, `Dir::State::lists=${parts}/lists`]
   const own = ['-q', ...settings.flatMap(one => ['-o', one])]
   const run = (program: string, args: readonly string[], cwd = dir): string =>
