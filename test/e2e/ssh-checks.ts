@@ -55,7 +55,7 @@ export const sshChecks: Readonly<Record<string, string>> = {
 export const forwardChecks: Readonly<Record<string, string>> = {
   '-W': 'ssh $O -W 127.0.0.1:$P $H </dev/null | head -1 | grep -q SSH-2.0',
   '-L': 'p=$((20000 + RANDOM % 20000)); ssh $O -fNM -S $D/l -o ExitOnForwardFailure=yes -L 127.0.0.1:$p:127.0.0.1:$P $H; head -1 </dev/tcp/127.0.0.1/$p | grep -q SSH-2.0; r=$?; ssh $O -S $D/l -O exit $H 2>/dev/null; [ $r = 0 ]',
-  '-D': 'p=$((20000 + RANDOM % 20000)); ssh $O -fNM -S $D/d -o ExitOnForwardFailure=yes -D 127.0.0.1:$p $H; exec 3<>/dev/tcp/127.0.0.1/$p; printf "\\5\\1\\0\\5\\1\\0\\1\\177\\0\\0\\1\\x$(printf %x $((P / 256)))\\x$(printf %x $((P % 256)))" >&3; timeout 5 head -c 20 <&3 | grep -aq SSH-2.0; r=$?; exec 3>&-; ssh $O -S $D/d -O exit $H 2>/dev/null; [ $r = 0 ]',
+  '-D': 'p=$((20000 + RANDOM % 20000)); ssh $O -fNM -S $D/d -o ExitOnForwardFailure=yes -D 127.0.0.1:$p $H; exec 3<>/dev/tcp/127.0.0.1/$p; printf "\\5\\1\\0\\5\\1\\0\\1\\177\\0\\0\\1\\x$(printf %x $((P / 256)))\\x$(printf %x $((P % 256)))" >&3; timeout 5 head -c 20 <&3 | grep -aq SSH-2.0; r=$?; exec 3>&-; ssh $O -S $D/d -O exit $H 2>/dev/null; pkill -f -- "-S $D/d " || true; [ $r = 0 ]',
   '-R': 'p=$((20000 + RANDOM % 20000)); ssh $O -n -o ExitOnForwardFailure=yes -R 127.0.0.1:$p:127.0.0.1:$P $H "bash -c \'head -1 </dev/tcp/127.0.0.1/$p\'" | grep -q SSH-2.0',
   ProxyJump: `[ "$(ssh $O -n -J $H -p $P -i $T/login -o IdentitiesOnly=yes -o HostKeyAlias=target -o UserKnownHostsFile=$T/known $U@localhost "echo beyond")" = beyond ]`,
   'a socket of the target':
