@@ -1,10 +1,10 @@
 // pgbouncer in session mode in front of the benchmark's server: what a user would put there without a gateway.
 import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { once } from 'node:events'
+import { freePort, isListening } from '../world/loopback-port.ts'
 
 const program = '/usr/sbin/pgbouncer'
 
@@ -51,26 +51,5 @@ export async function startBouncer(target: { port: number; user: string; passwor
       await ended
       rmSync(dir, { recursive: true })
     },
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = net.connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }

@@ -2,9 +2,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from '../../world/loopback-port.ts'
 
 const root = '/usr/lib/postgresql'
 const nobody = { uid: 65_534, gid: 65_534 }
@@ -56,13 +56,4 @@ export async function startInstalled(bin: string, login: 'scram-sha-256' | 'trus
       rmSync(dir, { recursive: true })
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

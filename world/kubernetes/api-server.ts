@@ -6,9 +6,9 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePorts } from '../loopback-port.ts'
 import { makeCertificates } from '../tls/certificates.ts'
 import type { WorldNode } from './node.ts'
 
@@ -208,16 +208,6 @@ function kubeconfigOf(server: string, ca: string, token: string): string {
     contexts: [{ name: 'direct', context: { cluster: 'direct', user: 'direct' } }],
     'current-context': 'direct',
   })
-}
-
-/** Ports that are free now, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => (server.address() as net.AddressInfo).port)
-  for (const server of servers) server.close()
-  await Promise.all(servers.map(server => once(server, 'close')))
-  return ports
 }
 
 function tailOf(file: string): string {

@@ -4,9 +4,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from '../loopback-port.ts'
 import { Client } from 'pg'
 import type { QueryArrayResult } from 'pg'
 import { makeCertificates } from '../tls/certificates.ts'
@@ -190,14 +190,4 @@ function writeCertificates(cluster: string, isRoot: boolean): string {
     if (isRoot) chownSync(at, NOBODY, NOBODY)
   }
   return ca
-}
-
-/** A port nobody listens on now. PostgreSQL cannot bind port 0 by itself. */
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

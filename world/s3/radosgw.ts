@@ -6,10 +6,9 @@ import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from '../loopback-port.ts'
 
 const PACKAGES = ['ceph-mon', 'ceph-osd', 'radosgw']
 const WITHIN_MS = 60_000
@@ -151,7 +150,7 @@ function install(): void {
 function configuration(dir: string, fsid: string, monPort: number, port: number): string {
   return `[global]
 fsid = ${fsid}
-mon host = 127.0.0.1:${monPort}
+mon host = [v1:127.0.0.1:${monPort}]
 mon initial members = a
 auth cluster required = none
 auth service required = none
@@ -185,15 +184,6 @@ rgw thread pool size = 32
 rgw sts key = abcdefghijklmnop
 rgw s3 auth use sts = true
 `
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Daemons say nothing when they are ready: they are asked. */

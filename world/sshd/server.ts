@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { freePort } from '../loopback-port.ts'
 
 /** Debian keeps it out of a user's PATH. */
 const PROGRAM = '/usr/sbin/sshd'
@@ -122,15 +123,6 @@ function configOf(dir: string, port: number, { authority, passwordCheck, setting
     'LogLevel VERBOSE',
     '',
   ].join('\n')
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 async function untilListening(port: number, hasEnded: () => boolean, words: () => string): Promise<void> {
