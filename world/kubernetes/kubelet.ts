@@ -9,6 +9,7 @@ import { startInPod } from './pod-process.ts'
 import type { PodProcess } from './pod-process.ts'
 import { SpdyServer } from './spdy-server.ts'
 import type { SpdyStream } from './spdy-server.ts'
+import { exitStatus } from './exit-status.ts'
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io'
@@ -58,7 +59,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
       },
       exit(code) {
         running.delete(process)
-        streams.status(JSON.stringify(statusOf(code)))
+        streams.status(JSON.stringify(exitStatus(code)))
       },
     })
     running.add(process)
@@ -254,15 +255,4 @@ function readMessages(socket: Duplex, head: Buffer, receive: (message: Buffer) =
   }
   read(head)
   socket.on('data', read)
-}
-
-function statusOf(code: number): object {
-  if (code === 0) return { metadata: {}, status: 'Success' }
-  return {
-    metadata: {},
-    status: 'Failure',
-    reason: 'NonZeroExitCode',
-    message: `command terminated with non-zero exit code: exit status ${code}`,
-    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
-  }
 }

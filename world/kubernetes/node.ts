@@ -13,6 +13,7 @@ import { makeCertificates } from '../tls/certificates.ts'
 import { openSpdyChannels, openWebSocketChannels, refuse } from './node-channels.ts'
 import type { Channels, Wanted } from './node-channels.ts'
 import { forwardPorts } from './port-tunnel.ts'
+import { exitStatus } from './exit-status.ts'
 
 export interface Container {
   /** Working folder of its commands. */
@@ -160,19 +161,8 @@ export async function startNode(versions: readonly ('v4' | 'v5')[] = ['v5', 'v4'
     child.once('close', code => {
       running.delete(end)
       socket.off('close', end)
-      if (child.pid !== undefined) channels.finish(statusOf(code ?? 137))
+      if (child.pid !== undefined) channels.finish(exitStatus(code ?? 137))
     })
-  }
-}
-
-function statusOf(code: number): object {
-  if (code === 0) return { metadata: {}, status: 'Success' }
-  return {
-    metadata: {},
-    status: 'Failure',
-    reason: 'NonZeroExitCode',
-    message: `command terminated with non-zero exit code: exit status ${code}`,
-    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
   }
 }
 
