@@ -142,7 +142,8 @@ function indexOf(catalog: Catalog): Index {
   return index
 }
 
-function byName<T extends { readonly name: string }>(all: Iterable<T>): ReadonlyMap<string, readonly T[]> {
+/** Things of one name, overloaded or in several schemas. */
+export function byName<T extends { readonly name: string }>(all: Iterable<T>): ReadonlyMap<string, readonly T[]> {
   const named = new Map<string, T[]>()
   for (const one of all) {
     const same = named.get(one.name)

@@ -1,5 +1,6 @@
 // What names of a catalog may stand for where nobody knows the search path: in bodies of functions, in errors. Any schema counts.
 import type { Catalog, CatalogRelation } from './catalog.ts'
+import { byName } from './catalog-names.ts'
 import type { CodeNames } from './taint-code.ts'
 
 const typesOfCatalogs = new WeakMap<Catalog, ReadonlySet<string>>()
@@ -50,12 +51,13 @@ export interface ClosureNames extends CodeNames {
   callsCode(expression: string): boolean
 }
 
-function byName<T extends { readonly name: string }>(all: Iterable<T>): ReadonlyMap<string, readonly T[]> {
-  const named = new Map<string, T[]>()
-  for (const one of all) {
-    const same = named.get(one.name)
-    if (same === undefined) named.set(one.name, [one])
-    else same.push(one)
-  }
-  return named
+/** What the catalog knows of names in errors: code of a database can raise an error with a value where a name should stand. */
+export interface ErrorNames {
+  isRelation(schema: string | undefined, relation: string): boolean
+  isColumn(schema: string | undefined, relation: string, column: string): boolean
+  readonly isType: (name: string) => boolean
+  readonly isConstraint: (name: string) => boolean
+  readonly isSchema: (name: string) => boolean
+  /** A relation with masked columns, in this schema or, without one, in any. */
+  isMasked(schema: string | undefined, relation: string): boolean
 }

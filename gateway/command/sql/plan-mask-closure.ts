@@ -6,7 +6,7 @@ import type { MaskedColumn } from './mask-plan.ts'
 import { parseSql } from './parser.ts'
 import { boundNames } from './bound-names.ts'
 import { codeNames, relationsByName, typeNames } from './closure-names.ts'
-import type { ClosureNames } from './closure-names.ts'
+import type { ClosureNames, ErrorNames } from './closure-names.ts'
 import { harmless, readFunction } from './taint-code.ts'
 import type { CodeConduct, CodeNames } from './taint-code.ts'
 import { MaskRefusal, TaintReader } from './taint-reader.ts'
@@ -16,7 +16,7 @@ import { derived, isMixed, isSameTaint, join, joinAll } from './taint.ts'
 import type { MaybeTaint, Taint } from './taint.ts'
 
 /** What masking knows of one catalog. Immutable for its users. */
-export interface MaskClosure extends TaintSource {
+export interface MaskClosure extends TaintSource, ErrorNames {
   readonly epoch: number
   readonly rules: readonly ColumnRule[]
   /** Equal for equal rules, whatever the catalog. */
@@ -29,13 +29,6 @@ export interface MaskClosure extends TaintSource {
   isKnown(relationOid: number, column: number): boolean
   /** How names in bodies of functions are judged. */
   readonly code: CodeNames
-  /** For the names in errors: whether they are what they say. */
-  isRelation(schema: string | undefined, relation: string): boolean
-  isColumn(schema: string | undefined, relation: string, column: string): boolean
-  readonly isType: (name: string) => boolean
-  readonly isConstraint: (name: string) => boolean
-  readonly isSchema: (name: string) => boolean
-  isMasked(schema: string | undefined, relation: string): boolean
 }
 
 /** Code that cannot be judged may say values of any rule. */

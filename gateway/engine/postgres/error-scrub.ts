@@ -1,21 +1,11 @@
 // Errors and notices without what they quote from rows: code, severity and places stay, words are replaced by words of our own.
 // Layout of ErrorResponse and NoticeResponse: (byte1 field | string)* | byte1 0.
+import type { ErrorNames } from '../../command/sql/closure-names.ts'
 import type { TextMask } from '../../core/masker.ts'
 import { readFields, readParameterStatus } from '../../wire/postgres/backend.ts'
 import { backend } from '../../wire/postgres/message-type.ts'
 import { message } from '../../wire/postgres/message-writer.ts'
 import { plainState } from './sql-states.ts'
-
-/** What the catalog knows of names in errors: code of a database can raise an error with a value where a name should stand. */
-export interface ErrorNames {
-  isRelation(schema: string | undefined, relation: string): boolean
-  isColumn(schema: string | undefined, relation: string, column: string): boolean
-  readonly isType: (name: string) => boolean
-  readonly isConstraint: (name: string) => boolean
-  readonly isSchema: (name: string) => boolean
-  /** A relation with masked columns, in this schema or, without one, in any. */
-  isMasked(schema: string | undefined, relation: string): boolean
-}
 
 /** Severity, place in the client's own text, place in the server's own code: never a value. */
 const KEPT = new Set(['S', 'V', 'P', 'F', 'L', 'R'])

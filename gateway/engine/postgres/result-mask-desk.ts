@@ -1,6 +1,7 @@
 // The masks of one session: plans every message under the session's context, and opens what masks each answer.
 import { assumedCatalog } from '../../command/sql/catalog.ts'
 import type { Catalog } from '../../command/sql/catalog.ts'
+import type { ErrorNames } from '../../command/sql/closure-names.ts'
 import type { MaskedColumn, MaskPlan } from '../../command/sql/mask-plan.ts'
 import { cleanPlan } from '../../command/sql/mask-plan.ts'
 import { maskClosure } from '../../command/sql/plan-mask-closure.ts'
@@ -12,7 +13,6 @@ import { Refusal } from '../../core/errors.ts'
 import type { Masker } from '../../core/masker.ts'
 import type { MaskDesk, MaskDeskFor } from './mask-desk.ts'
 import { coverMessage, emptyNotification, scrubConstraintError, scrubMessage } from './error-scrub.ts'
-import type { ErrorNames } from './error-scrub.ts'
 import { noMasks } from './mask-desk.ts'
 import { openResultMask, ResultMask } from './result-mask.ts'
 

@@ -292,15 +292,7 @@ describe('the programs of a line, beside bash and sh', () => {
       const lines = fc.sample(line, { numRuns: 250, seed })
       const understood = lines.filter(text => readShellLine(text).doubt === null)
       assert.ok(understood.length > 30, `seed ${seed}: ${understood.length}`)
-      const ran = await programsThatRun(shell, understood, ['pa', 'pb', 'pc', 'pd'])
-      understood.forEach((text, index) => {
-        const { programs } = readShellLine(text)
-        for (const program of ran[index] ?? [])
-          assert.ok(
-            programs.includes(program),
-            `seed ${seed}: ${JSON.stringify(text)} runs ${program} in ${shell}, read ${programs.join()}`,
-          )
-      })
+      const ran = await assertAllFound(shell, understood, seed)
       assert.ok(ran.flat().length > 50, `seed ${seed}`)
     })
   }
@@ -359,16 +351,19 @@ describe('the programs of a line, beside bash and sh', () => {
     const lines = fc.sample(damaged, { numRuns: DAMAGED, seed }).filter(text => !/find|cd/.test(text))
     const understood = lines.filter(text => readShellLine(text).doubt === null)
     for (const shell of ['bash', 'dash'] as const) {
-      const ran = await programsThatRun(shell, understood, ['pa', 'pb', 'pc', 'pd'])
-      understood.forEach((text, index) => {
-        const { programs } = readShellLine(text)
-        for (const program of ran[index] ?? [])
-          assert.ok(
-            programs.includes(program),
-            `seed ${seed}: ${JSON.stringify(text)} runs ${program} in ${shell}, read ${programs.join()}`,
-          )
-      })
+      await assertAllFound(shell, understood, seed)
     }
     assert.ok(understood.length > DAMAGED / 20, `seed ${seed}: ${understood.length}`)
   })
 })
+
+/** Every program that a shell ran for a line was read from it; what ran, line by line. */
+async function assertAllFound(shell: 'bash' | 'dash', lines: readonly string[], seed: number): ReturnType<typeof programsThatRun> {
+  const ran = await programsThatRun(shell, lines, ['pa', 'pb', 'pc', 'pd'])
+  lines.forEach((text, index) => {
+    const { programs } = readShellLine(text)
+    for (const program of ran[index] ?? [])
+      assert.ok(programs.includes(program), `seed ${seed}: ${JSON.stringify(text)} runs ${program} in ${shell}, read ${programs.join()}`)
+  })
+  return ran
+}

@@ -12,6 +12,7 @@ import { readSql } from '../../../gateway/command/sql/read-sql.ts'
 import type { SqlContext } from '../../../gateway/command/sql/sql-statement.ts'
 import type { ColumnRule } from '../../../gateway/core/masker.ts'
 import { cellMask } from '../../../gateway/mask/cell-mask.ts'
+import { contextOf } from './reading-context.ts'
 
 function relation(oid: number, name: string, columns: readonly string[], more: Partial<CatalogRelation> = {}): CatalogRelation {
   return {
@@ -95,15 +96,7 @@ function rule(column: string, inference: 'allow' | 'refuse' = 'allow'): ColumnRu
   return { rule: 'pii', schema: 'public', table: 'people', column, mask: cellMask('pii', { kind: 'redact' }, Buffer.alloc(32)), inference }
 }
 
-const context: SqlContext = {
-  catalog,
-  searchPath: ['public'],
-  trustedFunctions: new Set(),
-  standardConformingStrings: true,
-  isUtf8: true,
-  prepared: new Map(),
-  cursors: new Map(),
-}
+const context = contextOf(catalog, { searchPath: ['public'] })
 
 let closure: MaskClosure
 let strict: MaskClosure
