@@ -133,7 +133,11 @@ describe('the runner of the world', () => {
   })
 
   it('ends what the job leaves running, unless it left the tracking variable behind', async () => {
-    const job = await run(`[{ run: 'setsid sleep 600 > /dev/null 2>&1 & echo $! > pid' }]`)
+    const job = await run(`
+- run: |
+    setsid sleep 600 > /dev/null 2>&1 &
+    until [ "$(cat /proc/$!/comm)" = sleep ]; do sleep 0.01; done
+`)
     assert.deepEqual(job.orphans, ['sleep 600'])
   })
 
