@@ -24,7 +24,8 @@ export async function assertSame(
     const input = options.input?.replaceAll('NS', namespace)
     const ran = await stage.run(program, way, own, { ...options, ...(input === undefined ? {} : { input }) })
     const stdout = settled(ran.stdout, namespace, way)
-    all.push({ status: ran.status, stdout: hasOrder(args) ? stdout : inOrder(stdout), stderr: settled(ran.stderr, namespace, way) })
+    const isHashed = program.endsWith('kubectl-oldest') && args.includes('describe')
+    all.push({ ...ran, stdout: isHashed ? withKeysInOrder(stdout) : stdout, stderr: settled(ran.stderr, namespace, way) })
   }
   const [direct, through] = all
   assert.deepEqual(through, direct, `${path.basename(program)} ${args.join(' ')}`)
@@ -33,25 +34,43 @@ export async function assertSame(
 }
 
 /**
- * False where two runs on the same side differ: the server orders managed fields by the second in which they were written, and old
- * kubectls describe the keys of an object in the order of a hash table.
+ * Managed fields of one object in one order: the server orders equal ones by the second in which they were written. An entry stays
+ * whole, and nothing else is moved.
  */
-function hasOrder(args: readonly string[]): boolean {
-  return !args.includes('describe') && !(args.includes('-o') && args.some(arg => arg === 'yaml' || arg === 'json'))
+function withManagedFieldsInOrder(text: string): string {
+  const lines = text.split('\n')
+  for (const [at, line] of lines.entries()) {
+    const found = /^( *)("?)managedFields\2: ?\[?$/.exec(line)
+    if (found === null) continue
+    const [, indent = '', quote] = found
+    const start = quote === '' ? `${indent}- ` : `${indent}    {`
+    const entries: string[][] = []
+    for (const below of lines.slice(at + 1)) {
+      if (below.startsWith(start)) entries.push([])
+      else if (!below.startsWith(`${indent}  `)) break
+      // In JSON a comma belongs to the place of an entry, not to the entry.
+      entries.at(-1)?.push(below === `${indent}    },` ? `${indent}    }` : below)
+    }
+    const inOrder = entries.toSorted((a, b) => (a.join('\n') < b.join('\n') ? -1 : 1)).flat()
+    lines.splice(at + 1, inOrder.length, ...inOrder)
+  }
+  return lines.join('\n')
 }
 
-/** The same lines, sorted; a comma in JSON belongs to a place, not to a line. */
-function inOrder(text: string): string {
+/** kubectl 1.20 describes the keys of an object in the order of a hash table: runs of them, each with what it holds, in one order. */
+function withKeysInOrder(text: string): string {
   return text
-    .split('\n')
-    .map(line => line.replace(/,$/, ''))
-    .toSorted()
-    .join('\n')
+    .replaceAll(/(?:^\S+:[ \t]+\d+ bytes\n)+/gm, run => sorted(run.match(/^.*\n/gm)))
+    .replaceAll(/(?:^\S+:\n----\n.*\n)+/gm, run => sorted(run.match(/^\S+:\n----\n.*\n/gm)))
+}
+
+function sorted(parts: readonly string[] | null): string {
+  return (parts ?? []).toSorted().join('')
 }
 
 /** Without names of the side, times, ages, uids, versions of objects, and addresses. */
 export function settled(text: string, namespace: string, way: Way): string {
-  return text
+  const withoutTimes = text
     .replaceAll(namespace, 'NS')
     .replaceAll(/https:\/\/(?:127\.0\.0\.1|localhost):\d+/g, 'SERVER')
     .replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS')
@@ -61,6 +80,7 @@ export function settled(text: string, namespace: string, way: Way): string {
     .replaceAll(/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \w{3} +\d{1,2} \d\d:\d\d:\d\d \d{4}/g, 'TIME')
     .replaceAll(/(resourceVersion"?: ?"?)\d+/g, '$1N')
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g, 'TIME')
+  return withManagedFieldsInOrder(withoutTimes)
     .replaceAll(/\/tmp\/[\w./-]+/g, 'FILE')
     .replaceAll(/(?<= )(?:\d+[smhd])+(?= *$| +\S)/gm, 'AGE')
     .replaceAll(/10\.0\.0\.\d+/g, 'CLUSTER-IP')
