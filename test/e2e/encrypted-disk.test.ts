@@ -44,24 +44,7 @@ describe('a gateway that records for auditors only', () => {
     const launched = await launchGateway({
       start: { ...plain, file: 'strace', args },
       log: null,
-      request: {
-        kind: 'launch',
-        policy: { kind: 'text', name: 'p.yml', text: readFileSync(policy, 'utf8') },
-        connections: [],
-        token: stage.issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }),
-        audience: '',
-        githubToken: '',
-        pullRequest: null,
-        environment: { ORDERS_PASSWORD: stage.password },
-        event: null,
-        out: path.join(stage.dir, `rec-${isEncrypted}`),
-        clientDir: stage.dir,
-        isolation: 'none',
-        watchPid: null,
-        timeToLiveMs: 60_000,
-        artifact: null,
-        attest: false,
-      },
+      request: stage.launchRequest(path.join(stage.dir, `rec-${isEncrypted}`), readFileSync(policy, 'utf8')),
     })
     const client = new Client({ connectionString: launched.ready.endpoints[0]?.url ?? '' })
     await client.connect()

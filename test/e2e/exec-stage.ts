@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import type { LaunchRequest } from '../../gateway/control/protocol.ts'
 import { startShop, type Shop } from '../../world/github/shop.ts'
 import { startIssuer, type Issuer } from '../../world/issuer/issuer.ts'
 import { startPostgres, type PostgresServer } from '../../world/postgres/server.ts'
+import { launchRequest } from '../control/launch-request.ts'
 
 export const root = path.resolve(import.meta.dirname, '../..')
 const SCHEMA = `
@@ -31,6 +33,8 @@ export interface ExecStage {
   readonly password: string
   writePolicy(rules?: string, more?: string): string
   writeToken(claims?: Readonly<Record<string, unknown>>): string
+  /** What a gateway is asked that records into `out`, for tests that start one without the cli. */
+  launchRequest(out: string, policy: string): LaunchRequest
   /** Runs the built cli as a user would. */
   sallyport(args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Ran>
   /** `exec` with the stage's policy and token, recording into `rec`. */
@@ -84,6 +88,15 @@ ${more}`,
       )
       return tokenFile
     },
+    launchRequest: (out, policy) =>
+      launchRequest({
+        policy: { kind: 'text', name: 'sallyport.yml', text: policy },
+        token: issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }),
+        audience: '',
+        environment: { ORDERS_PASSWORD: password },
+        out,
+        clientDir: dir,
+      }),
     sallyport: (args, environment = {}) => run(process.execPath, [path.join(root, 'dist/cli.mjs'), ...args], dir, environment),
     exec: (command, options = [], environment = {}) =>
       stage.sallyport(

@@ -65,7 +65,7 @@ describe('a disk that refuses', () => {
     const out = path.join(stage.dir, 'ulimit')
     const plain = plainStart(path.join(root, 'dist/gateway.mjs'), null)
     const start = { ...plain, file: 'bash', args: ['-c', 'ulimit -n 60; exec "$0" "$@"', plain.file, ...plain.args] }
-    const launched = await launchGateway({ start, log: null, request: request(out) })
+    const launched = await launchGateway({ start, log: null, request: stage.launchRequest(out, readFileSync(stage.writePolicy(), 'utf8')) })
     const url = launched.ready.endpoints[0]?.url ?? ''
     const clients = Array.from({ length: 80 }, () => new Client({ connectionString: url, connectionTimeoutMillis: 5_000 }))
     for (const client of clients) client.on('error', () => undefined)
@@ -107,7 +107,7 @@ describe('a disk that refuses', () => {
   /** One client that inserts marks until it is told off. @param instead another statement for the one or other turn. */
   async function play(out: string, start: GatewayStart, instead: (n: number) => string | null = () => null): Promise<Outcome> {
     const name = path.basename(out)
-    const launched = await launchGateway({ start, log: null, request: request(out) })
+    const launched = await launchGateway({ start, log: null, request: stage.launchRequest(out, readFileSync(stage.writePolicy(), 'utf8')) })
     const url = launched.ready.endpoints[0]?.url ?? ''
     const client = new Client({ connectionString: url })
     const over = new Promise(resolve => client.once('end', resolve))
@@ -157,26 +157,5 @@ describe('a disk that refuses', () => {
     const plain = plainStart(path.join(root, 'dist/gateway.mjs'), null)
     const args = ['-f', '-qq', '-o', '/dev/null', '-P', file, '-e', `trace=${calls}`, '-e', `inject=${calls}:error=${error}:when=${when}`]
     return { ...plain, file: 'strace', args: [...args, plain.file, ...plain.args] }
-  }
-
-  function request(out: string): Parameters<typeof launchGateway>[0]['request'] {
-    return {
-      kind: 'launch',
-      policy: { kind: 'text', name: 'disk.yml', text: readFileSync(stage.writePolicy(), 'utf8') },
-      connections: [],
-      token: stage.issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }),
-      audience: '',
-      githubToken: '',
-      pullRequest: null,
-      environment: { ORDERS_PASSWORD: stage.password },
-      event: null,
-      out,
-      clientDir: stage.dir,
-      isolation: 'none',
-      watchPid: null,
-      timeToLiveMs: 60_000,
-      artifact: null,
-      attest: false,
-    }
   }
 })

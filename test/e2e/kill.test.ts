@@ -42,24 +42,7 @@ describe('a gateway that is killed', () => {
     const launched = await launchGateway({
       start: plainStart(path.join(root, 'dist/gateway.mjs'), null),
       log: null,
-      request: {
-        kind: 'launch',
-        policy: { kind: 'text', name: 'kill.yml', text: policy },
-        connections: [],
-        token: stage.issuer.mint({ aud: 'sallyport', repository: 'acme/shop' }),
-        audience: '',
-        githubToken: '',
-        pullRequest: null,
-        environment: { ORDERS_PASSWORD: stage.password },
-        event: null,
-        out,
-        clientDir: stage.dir,
-        isolation: 'none',
-        watchPid: null,
-        timeToLiveMs: 60_000,
-        artifact: null,
-        attest: false,
-      },
+      request: stage.launchRequest(out, policy),
     })
     const [endpoint] = launched.ready.endpoints
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(endpoint?.url ?? '')))

@@ -1,11 +1,8 @@
 // A gateway for tests: the real engine, front desk and gate before a stand-in API server; a policy and people that answer as told.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
 import type { IncomingHttpHeaders } from 'node:http'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { kubernetesFiles } from '../../../gateway/control/kubernetes-door.ts'
@@ -25,6 +22,7 @@ import { makeRunCertificate } from '../../../gateway/wire/kubernetes/run-certifi
 import { startKubernetes } from '../../../world/kubernetes/server.ts'
 import type { KubernetesServer } from '../../../world/kubernetes/server.ts'
 import { People } from '../postgres/gateway-that.ts'
+import { openDoor } from '../../session/engine-door.ts'
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
 import { dba, identity, policyThat, run } from '../../session/samples.ts'
 
@@ -135,15 +133,8 @@ export async function kubernetesGateway(
   })
   const certificate = makeRunCertificate(new Date())
   const engine = createKubernetesEngine(certificate)
-  const stopping = new AbortController()
-  const serving = new Set<Promise<void>>()
-  const server = net.createServer({ noDelay: true }, socket => {
-    const served = engine.serve(socket, desk, stopping.signal).finally(() => serving.delete(served))
-    serving.add(served)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const door = await openDoor(engine, desk)
+  const { port } = door
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-k8s-'))
   const [config] = kubernetesFiles([{ protocol: 'kubernetes', name: 'prod', port, ticket, authority: certificate.authority }])
   writeFileSync(path.join(dir, 'kubeconfig'), config?.text ?? '')
@@ -199,9 +190,7 @@ export async function kubernetesGateway(
       }),
     recorded: () => JSON.stringify(recorder.kept),
     async stop() {
-      server.close()
-      stopping.abort()
-      await Promise.all(serving)
+      await door.close()
       await world.stop()
       rmSync(dir, { recursive: true, force: true })
     },

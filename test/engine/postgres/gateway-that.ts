@@ -1,7 +1,4 @@
 // A gateway for tests: the real engine, the real front desk and gate, a policy and people that answer as told, a recording in memory.
-import net from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { systemClock } from '../../../gateway/core/clock.ts'
 import type { Command, SqlCommand } from '../../../gateway/core/command.ts'
 import type { Connection } from '../../../gateway/core/connection.ts'
@@ -15,6 +12,7 @@ import type { PostgresEngineOptions } from '../../../gateway/engine/postgres/eng
 import { openFrontDesk } from '../../../gateway/session/front-desk.ts'
 import { newTicket } from '../../../gateway/session/ticket.ts'
 import { dba, identity, noMasks, policyThat, run } from '../../session/samples.ts'
+import { openDoor } from '../../session/engine-door.ts'
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
 import { People } from '../../session/people.ts'
 
@@ -93,15 +91,8 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     keptRows: 100,
   })
   const engine = createPostgresEngine({ ...settings.engine })
-  const stopping = new AbortController()
-  const sessions = new Set<Promise<void>>()
-  const server = net.createServer({ noDelay: true }, socket => {
-    const session = engine.serve(socket, desk, stopping.signal).finally(() => sessions.delete(session))
-    sessions.add(session)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const door = await openDoor(engine, desk)
+  const { port } = door
   return {
     port,
     ticket,
@@ -119,9 +110,7 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
     login: { port, password: ticket, database: target.database },
     texts: () => recorder.of('command').map(({ text }) => text),
     async stop() {
-      server.close()
-      stopping.abort()
-      await Promise.all(sessions)
+      await door.close()
     },
   }
 }

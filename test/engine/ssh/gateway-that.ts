@@ -1,9 +1,6 @@
 // A gateway for tests of ssh: the real engine, front desk, gate and policy in front of a real sshd; people answer as told; a recording in memory.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
-import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { sshFiles } from '../../../gateway/control/ssh-door.ts'
@@ -23,6 +20,7 @@ import { newTicket } from '../../../gateway/session/ticket.ts'
 import type { SshServer } from '../../../world/sshd/server.ts'
 import { People } from '../../session/people.ts'
 import { identity, run } from '../../session/samples.ts'
+import { openDoor } from '../../session/engine-door.ts'
 import { MemoryRecorder } from '../../session/memory-recorder.ts'
 
 export interface SshGatewaySettings {
@@ -105,15 +103,8 @@ ${(settings.rules ?? ['{ name: everything, then: allow }']).map(rule => `  - ${r
     keptRows: 100,
   })
   const engine = createSshEngine({ keys })
-  const stopping = new AbortController()
-  const sessions = new Set<Promise<void>>()
-  const server = net.createServer({ noDelay: true }, socket => {
-    const session = engine.serve(socket, desk, stopping.signal).finally(() => sessions.delete(session))
-    sessions.add(session)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const listening = await openDoor(engine, desk)
+  const { port } = listening
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ssh-'))
   const door = { protocol: 'ssh' as const, name: 'web', port, ticket, user: sshd.user, address: 'web-1.internal' }
   for (const made of sshFiles([{ ...door, clientKey: keys.clientKey, hostKey: keys.hostPublic }], dir)) {
@@ -132,9 +123,7 @@ ${(settings.rules ?? ['{ name: everything, then: allow }']).map(rule => `  - ${r
     client: (program, args, input = null) => runProgram(program, [...config, ...args], input),
     ssh: (command, input = null) => gateway.client('ssh', [...(input === null ? ['-n'] : []), 'web', command], input),
     async stop() {
-      server.close()
-      stopping.abort()
-      await Promise.all(sessions)
+      await listening.close()
       rmSync(dir, { recursive: true, force: true })
     },
   }
