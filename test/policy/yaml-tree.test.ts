@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { MAX_POLICY_BYTES, readYaml } from '../../gateway/policy/yaml-tree.ts'
+import { cpuMsOf } from '../cpu-time.ts'
 
 function wordsOf(text: string): string {
   const { tree, problems } = readYaml(text)
@@ -39,13 +40,14 @@ describe('the reading of YAML', () => {
 
   it('ends an alias bomb, a deep nest and a huge file early', () => {
     const levels = Array.from({ length: 9 }, (_, index) => `l${index + 1}: &l${index + 1} [${Array(9).fill(`*l${index}`).join(', ')}]`)
-    const started = performance.now()
-    assert.match(wordsOf(['l0: &l0 [x]', ...levels].join('\n')), /too large, aliases followed/)
-    assert.match(wordsOf(`a: ${'['.repeat(2000)}${']'.repeat(2000)}`), /nested too deeply/)
-    assert.match(wordsOf(`x: &x y\na: [${Array(600).fill('*x').join(', ')}]`), /more than 500 aliases/)
-    assert.match(wordsOf(`a: ${'x'.repeat(MAX_POLICY_BYTES)}`), /larger than 256 KiB/)
-    assert.match(wordsOf('a: &a { <<: *a }\n'), /nested too deeply|no anchor/)
-    assert.ok(performance.now() - started < 5000)
+    const spentMs = cpuMsOf(() => {
+      assert.match(wordsOf(['l0: &l0 [x]', ...levels].join('\n')), /too large, aliases followed/)
+      assert.match(wordsOf(`a: ${'['.repeat(2000)}${']'.repeat(2000)}`), /nested too deeply/)
+      assert.match(wordsOf(`x: &x y\na: [${Array(600).fill('*x').join(', ')}]`), /more than 500 aliases/)
+      assert.match(wordsOf(`a: ${'x'.repeat(MAX_POLICY_BYTES)}`), /larger than 256 KiB/)
+      assert.match(wordsOf('a: &a { <<: *a }\n'), /nested too deeply|no anchor/)
+    })
+    assert.ok(spentMs < 5000, `${spentMs} ms`)
   })
 
   it('never quotes the file in a problem', () => {

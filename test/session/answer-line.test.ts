@@ -4,6 +4,7 @@ import * as fc from 'fast-check'
 import { readAnswerLine } from '../../gateway/session/answer-line.ts'
 import { canonicalRequest, codeOf, digestOf, readCode } from '../../gateway/session/approval-code.ts'
 import { dba, orders, requestOf } from './samples.ts'
+import { cpuMsOf } from '../cpu-time.ts'
 
 const CODE = '7F3K-9QX2'
 
@@ -69,16 +70,17 @@ describe('the first line of a comment', () => {
   })
 
   it('is read in linear time, however long and odd the comment is', () => {
-    const started = performance.now()
-    for (const text of [
-      ' '.repeat(60_000),
-      '/sallyport '.repeat(6_000),
-      `/sallyport approve ${' '.repeat(60_000)}x`,
-      '>'.repeat(60_000),
-      '\u200b'.repeat(60_000),
-    ])
-      readAnswerLine(text)
-    assert.ok(performance.now() - started < 1_000)
+    const spentMs = cpuMsOf(() => {
+      for (const text of [
+        ' '.repeat(60_000),
+        '/sallyport '.repeat(6_000),
+        `/sallyport approve ${' '.repeat(60_000)}x`,
+        '>'.repeat(60_000),
+        '\u200b'.repeat(60_000),
+      ])
+        readAnswerLine(text)
+    })
+    assert.ok(spentMs < 1_000, `${spentMs} ms`)
   })
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { hidePasswords } from '../../gateway/session/password-literal.ts'
+import { cpuMsOf } from '../cpu-time.ts'
 
 const shown = (secret: string): string => hidePasswords(`ALTER ROLE app PASSWORD '${secret}'`).text
 
@@ -49,8 +50,9 @@ describe('password literals', () => {
       }),
       { numRuns: 500 },
     )
-    const started = performance.now()
-    for (const odd of ["'", '"', '$a$', '/*', "E'\\", '$']) hidePasswords(`password ${odd.repeat(20_000)}`)
-    assert.ok(performance.now() - started < 2_000, `${performance.now() - started} ms`)
+    const spentMs = cpuMsOf(() => {
+      for (const odd of ["'", '"', '$a$', '/*', "E'\\", '$']) hidePasswords(`password ${odd.repeat(20_000)}`)
+    })
+    assert.ok(spentMs < 2_000, `${spentMs} ms`)
   })
 })

@@ -5,6 +5,7 @@ import { Emulator } from '../../gateway/terminal/emulator.ts'
 import { lineRuns, lineText } from '../../gateway/terminal/grid.ts'
 import { plainStyle, TRUE_COLOUR } from '../../gateway/terminal/style.ts'
 import type { Style } from '../../gateway/terminal/style.ts'
+import { cpuMsOf } from '../cpu-time.ts'
 
 describe('the emulator', () => {
   it('keeps the main screen while an editor has the other one', () => {
@@ -99,12 +100,13 @@ describe('the emulator', () => {
 
   it('bounds what a program can ask for', () => {
     const emulator = new Emulator({ columns: 80, rows: 24 })
-    const started = performance.now()
-    emulator.write(
-      `x\u001b[65535b\u001b[99999999999@\u001b[${'1;'.repeat(10_000)}m\u001b[65535S\u001b[65535L\u001b]0;${'t'.repeat(100_000)}\u0007end`,
-    )
-    emulator.write(`e${'\u0301'.repeat(100_000)}`)
-    assert.ok(performance.now() - started < 2000)
+    const spentMs = cpuMsOf(() => {
+      emulator.write(
+        `x\u001b[65535b\u001b[99999999999@\u001b[${'1;'.repeat(10_000)}m\u001b[65535S\u001b[65535L\u001b]0;${'t'.repeat(100_000)}\u0007end`,
+      )
+      emulator.write(`e${'\u0301'.repeat(100_000)}`)
+    })
+    assert.ok(spentMs < 2000, `${spentMs} ms`)
     assert.ok(emulator.screen.lines.every(({ cells }) => cells.length === 80 && cells.every(cell => (cell ?? '').length <= 17)))
   })
 
