@@ -1,14 +1,27 @@
 // Ports on loopback for servers that cannot choose one by themselves.
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import net from 'node:net'
+import { claim } from './claim.ts'
 
-/** Ports nobody listens on now, all different. */
+const LOWEST = 10_000
+/** Where the kernel begins to take ports for clients, and for servers that ask for any, unless it says otherwise. */
+const KERNEL_FIRST = 32_768
+
+/**
+ * Ports nobody listens on now, all different, and nobody else gets while this process lives: they lie below those that the kernel gives to
+ * whoever asks for any, and are claimed among the processes that come here for one.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => (server.address() as net.AddressInfo).port)
-  for (const server of servers) server.close()
-  await Promise.all(servers.map(server => once(server, 'close')))
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = randomInt(LOWEST, kernelFirst())
+    const release = await claim(`port-${port}`)
+    if (release === null) continue
+    if (await isFree(port)) ports.push(port)
+    else release()
+  }
   return ports
 }
 
@@ -26,5 +39,27 @@ export async function isListening(port: number): Promise<boolean> {
     return false
   } finally {
     socket.destroy()
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = net.createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
+  server.close()
+  await once(server, 'close')
+  return true
+}
+
+function kernelFirst(): number {
+  try {
+    const first = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0])
+    // A machine that gives the kernel nearly all of them leaves no room of our own.
+    return first >= LOWEST + 1_000 ? first : KERNEL_FIRST
+  } catch {
+    return KERNEL_FIRST
   }
 }
