@@ -190,7 +190,9 @@ describe('sallyport exec', () => {
 
   it('passes a signal on once: not again when the keyboard sent it to everybody', async () => {
     // Not a shell: its trap takes two signals in a row for one.
-    const counting = "process.on('SIGINT', () => console.log('heard')); console.log('ready'); setTimeout(() => process.exit(3), 1500)"
+    const counting = `setInterval(() => {}, 1000)
+process.on('SIGINT', () => { console.log('heard'); setTimeout(() => process.exit(3), 1500) })
+console.log('ready')`
     const args = execArgs(stage, [process.execPath, '-e', counting])
     const keyboard = await signalled(stage, ['script', '-qec', args.map(quoted).join(' '), '/dev/null'], child =>
       child.stdin.write('\u0003'),

@@ -1,5 +1,6 @@
 // The Action's main and post as bundles, in the world's runner, against a small gateway: what they tell the job, and what they do not.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -102,7 +103,9 @@ describe('the Action', () => {
   })
 
   it('fails the job when the gateway was killed, and says that the recording has no end', async () => {
-    const job = await run(`[${guard}, { run: 'pkill -KILL -f ${action}/dist/gateway.mjs; sleep 0.2' }]`)
+    const job = await run(
+      `[${guard}, { run: 'pkill -KILL -f ${action}/dist/gateway.mjs; while pgrep -f ${action}/dist/gateway.mjs; do sleep 0.05; done' }]`,
+    )
     assert.equal(job.conclusion, 'failure')
     const post = job.steps.at(-1)
     assert.match(post?.annotations[0]?.message ?? '', /^SALLYPORT-E31 the gateway is gone/)
@@ -111,9 +114,10 @@ describe('the Action', () => {
 
   it('gives up on a start that is cancelled, and leaves nothing running', async () => {
     const cancel = new AbortController()
-    const timer = setTimeout(() => cancel.abort(), 800)
+    const gatewayIsThere = (): boolean => spawnSync('pgrep', ['-f', `${action}/dist/gateway.mjs`]).status === 0
+    const timer = setInterval(() => gatewayIsThere() && cancel.abort(), 50)
     const job = await run(`[{ uses: a/b@v1, with: { isolation: none, audience: silent } }]`, { cancel: cancel.signal })
-    clearTimeout(timer)
+    clearInterval(timer)
     assert.equal(job.conclusion, 'cancelled')
     assert.deepEqual(job.orphans, [])
   })

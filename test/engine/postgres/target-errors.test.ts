@@ -1,8 +1,8 @@
 // What can go wrong on the way to a target has its number: unreachable, not trusted, login refused. Never a secret in it.
 import assert from 'node:assert/strict'
-import net from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { Client } from 'pg'
+import { freePort } from '../../../world/loopback-port.ts'
 import { startPostgres, type PostgresServer } from '../../../world/postgres/server.ts'
 import { gatewayThat, type GatewaySettings } from './gateway-that.ts'
 
@@ -16,7 +16,7 @@ describe('a target that cannot be opened', () => {
   after(() => server.stop())
 
   it('is E07 to the log when nothing listens, and 08006 to the client', async () => {
-    await refuses({ target: { ...login(), port: await closedPort() } }, '08006', 'TARGET_UNREACHABLE')
+    await refuses({ target: { ...login(), port: await freePort() } }, '08006', 'TARGET_UNREACHABLE')
   })
 
   it('is E08 when its certificate is of an authority that nobody trusts', async () => {
@@ -49,11 +49,3 @@ describe('a target that cannot be opened', () => {
     }
   }
 })
-
-async function closedPort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => probe.once('listening', resolve))
-  const { port } = probe.address() as net.AddressInfo
-  await new Promise(resolve => probe.close(resolve))
-  return port
-}

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { authenticationOk, writeError, writeSasl } from '../../../gateway/wire/postgres/backend-writer.ts'
 import { writeQuery } from '../../../gateway/wire/postgres/frontend-writer.ts'
 import { int32, message } from '../../../gateway/wire/postgres/message-writer.ts'
+import { freePort } from '../../../world/loopback-port.ts'
 import { makeCertificates } from '../../../world/tls/certificates.ts'
 import { startPostgres } from '../../../world/postgres/server.ts'
 import type { PostgresServer } from '../../../world/postgres/server.ts'
@@ -95,11 +96,10 @@ describe('a target', () => {
   })
 
   it('that nobody listens at is 08006', async () => {
-    const server = net.createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as net.AddressInfo
-    server.close()
-    assert.match(await through({ target: at(port) }), /^08006 sallyport: cannot reach 127\.0\.0\.1:\d+ for orders-db: ECONNREFUSED$/)
+    assert.match(
+      await through({ target: at(await freePort()) }),
+      /^08006 sallyport: cannot reach 127\.0\.0\.1:\d+ for orders-db: ECONNREFUSED$/,
+    )
   })
 
   it('that says nothing is 08006 in time', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -177,9 +177,13 @@ describe('forwards through the gateway', () => {
   it('holds a forward until people answer, and says so beside the client’s command', async () => {
     const echo = await startEcho({ port: 0 })
     const gateway = await gatewayThat(RUN, '{ name: ask-first, ssh: { requests: [forward] }, then: ask, approvers: ops }')
-    const running = gateway.client('ssh', ['-n', '-R', `0:127.0.0.1:${echo.port}`, 'web', 'sleep 1; echo ran'], null)
+    const go = path.join(sshd.dir, 'answered')
+    const line = `until test -e ${go}; do sleep 0.1; done; echo ran`
+    const running = gateway.client('ssh', ['-n', '-R', `0:127.0.0.1:${echo.port}`, 'web', line], null)
     const asked = await gateway.people.request(1)
     asked.answer(rejected)
+    await gateway.recorder.seen(({ kind }) => kind === 'answer')
+    writeFileSync(go, '')
     const ran = await running
     assert.match(ran.stderr, /sallyport: held by rule ask-first.*\(forward tcp-listen localhost:0\)/)
     assert.match(ran.stderr, /sallyport: rejected by @dana/)
@@ -251,11 +255,16 @@ describe('forwards through the gateway', () => {
     const seen: Buffer[] = []
     const display = net.createServer(socket => socket.on('data', chunk => (seen.push(chunk), socket.end('display'))).on('error', () => {}))
     closing.push(() => display.close())
-    let number = 50
-    for (; number < 90; number += 1) {
-      const listening = once(display, 'listening').then(() => true)
+    let number = 200
+    for (; number < 1_000; number += 1) {
       display.listen(6000 + number, '127.0.0.1')
-      if (await Promise.race([listening, once(display, 'error').then(() => false)])) break
+      if (
+        await once(display, 'listening').then(
+          () => true,
+          () => false,
+        )
+      )
+        break
     }
     const program =
       'node -e \'const net=require("net"),[h,n]=process.env.DISPLAY.split(":");const c=require("child_process").execSync(process.argv[1]+"/xauth list "+process.env.DISPLAY).toString().trim().split(/\\s+/)[2];const b=Buffer.from(c,"hex");const s=net.connect(6000+parseInt(n),"127.0.0.1");const head=Buffer.from([108,0,11,0,0,0,18,0,16,0,0,0]);s.write(Buffer.concat([head,Buffer.from("MIT-MAGIC-COOKIE-1\\0\\0"),b]));s.on("data",d=>console.log(d.toString()))\' '
