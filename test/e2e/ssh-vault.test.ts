@@ -76,9 +76,9 @@ rules:
   it('logs in by a one-time password for each connection, which the job and the recording never see', async () => {
     const sshd = await otpHost()
     const issued: string[] = []
-    const { issue } = vault.otps
+    const issue = vault.otps.issue.bind(vault.otps)
     vault.otps.issue = (...args) => {
-      const made = issue.apply(vault.otps, args)
+      const made = issue(...args)
       issued.push(made.key)
       return made
     }
@@ -94,7 +94,9 @@ rules:
     assert.equal(existsSync(mark), false)
     assert.equal(new Set(issued).size, 4, 'one at the start, to see that Vault gives any, and one for each login')
     assert.equal(vault.otps.unused.size, 0, 'none is left that somebody could use')
-    assert.equal(sshd.log().match(/Accepted password for /g)?.length, 3, sshd.log())
+    // The login for the command that was denied may have been broken off: its password was then given back unused.
+    const logins = sshd.log().match(/Accepted password for /g)?.length ?? 0
+    assert.ok(logins === 2 || logins === 3, sshd.log())
     const kept = recorded()
     assert.match(kept, /echo one/)
     for (const otp of issued) {
