@@ -95,7 +95,10 @@ export interface Engine {
   readonly protocol: Protocol
   /** Serves one accepted client until it ends; never rejects for what a client or target did. */
   serve(client: Duplex, desk: FrontDesk, signal: AbortSignal): Promise<void>
-  /** Looks at the target before the first client: what should be known of it, one line each. Left out by engines that have nothing to say. */
+  /**
+   * Looks at the target before the first client: what should be known of it, one line each. Left out by engines that have nothing to say.
+   * @throws {SallyportError} when it cannot be looked at.
+   */
   inspect?(target: InspectedTarget, signal: AbortSignal): Promise<readonly string[]>
 }
 

@@ -101,12 +101,15 @@ export function createPostgresEngine(options: PostgresEngineOptions = {}): Engin
     },
     async inspect({ connection, lease, masker }, signal) {
       const user = lease.username ?? connection.user
-      if (masker.columns.length === 0 || user === null) return []
+      if (masker.columns.length === 0) return []
+      if (user === null) throw new SallyportError('USAGE', `no login name for ${connection.name}`)
       const known = knownCatalog(connection.name, user)
       const request = { connection, lease, settings: ownSettings, database: connection.database ?? user }
       await parser
       await renewWith(known, { ...request, signal: withTimeout(signal, INSPECTION_TIMEOUT_MS) }, masker)
-      return (weaknesses.get(known) ?? []).map(one => `${connection.name}: ${one}`)
+      const found = weaknesses.get(known)
+      if (found === undefined) throw new SallyportError('TARGET_UNREACHABLE', `the role on ${connection.name} could not be looked at`)
+      return found.map(one => `${connection.name}: ${one}`)
     },
   }
 
