@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { turnAt } from '../../world/claim.ts'
 
 export interface JobUser {
   readonly name: string
@@ -18,6 +19,9 @@ export const noUsersHere: string | false =
     : ['sudo', 'useradd', 'runuser', 'visudo'].every(name => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0)
       ? false
       : 'sudo and the tools for users are needed'
+
+/** For tests that make users, or look at all there are: one at a time on a machine. Resolves with the end of the turn. */
+export const turnAtUsers = (): Promise<() => void> => turnAt('users')
 
 /** Makes a user; `sudo` = everything without a password, as GitHub's machines give it. */
 export function makeJobUser(sudo: boolean): JobUser {
@@ -36,6 +40,8 @@ export function makeJobUser(sudo: boolean): JobUser {
     home,
     remove: () => {
       rmSync(rule, { force: true })
+      // What the user left running keeps the user; a killed process is there until its parent has taken note of it.
+      spawnSync('sh', ['-c', 'for i in $(seq 600); do pkill -KILL -U "$0" || break; sleep 0.1; done', name])
       execFileSync('userdel', ['--remove', name], { stdio: 'ignore' })
     },
   }

@@ -4,19 +4,22 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { runWorkflow, type JobRun } from '../../world/runner/runner.ts'
-import { makeJobUser, noUsersHere, type JobUser } from './isolated-job.ts'
+import { makeJobUser, noUsersHere, turnAtUsers, type JobUser } from './isolated-job.ts'
 import { makeSmallAction, services } from './small-action.ts'
 
 describe('isolation: user', { skip: noUsersHere }, () => {
   let action: string
   let runner: JobUser
+  let leave: () => void
   before(async () => {
+    leave = await turnAtUsers()
     runner = makeJobUser(true)
     action = await makeSmallAction()
   })
   after(() => {
     runner.remove()
     rmSync(action, { recursive: true, force: true })
+    leave()
   })
 
   async function run(steps: string, user: JobUser = runner): Promise<JobRun> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { findUser, runAs, withoutTokenVariables } from '../../gateway/control/run-as.ts'
-import { makeJobUser, noUsersHere } from './isolated-job.ts'
+import { makeJobUser, noUsersHere, turnAtUsers } from './isolated-job.ts'
 
 describe('running a command as another user', () => {
   it('takes away what mints tokens, and keeps the rest', () => {
@@ -23,7 +23,8 @@ describe('running a command as another user', () => {
     assert.throws(() => findUser('root'), { code: 'ISOLATION_IMPOSSIBLE' })
   })
 
-  it('runs as an ordinary user, and refuses one with sudo', { skip: noUsersHere }, () => {
+  it('runs as an ordinary user, and refuses one with sudo', { skip: noUsersHere }, async () => {
+    const leave = await turnAtUsers()
     const [plain, admin] = [makeJobUser(false), makeJobUser(true)]
     try {
       const start = runAs(findUser(plain.name), ['sh', '-c', 'id -un; id -G | wc -w; env | grep -c ACTIONS_; echo $HOME'], {
@@ -36,6 +37,7 @@ describe('running a command as another user', () => {
     } finally {
       plain.remove()
       admin.remove()
+      leave()
     }
   })
 })

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { openZip } from '../../gateway/record/zip-source.ts'
 import type { JobRun } from '../../world/runner/runner.ts'
-import { makeJobUser, noUsersHere, type JobUser } from '../control/isolated-job.ts'
+import { makeJobUser, noUsersHere, turnAtUsers, type JobUser } from '../control/isolated-job.ts'
 import { isZip, nextCode, openActionStage, searchProgram, type ActionStage } from './action-stage.ts'
 
 const hasPsql = (() => {
@@ -27,10 +27,12 @@ describe('a workflow that uses the Action', { skip: hasPsql ? false : 'psql is m
   for (const isolation of ['none', 'user'] as const) {
     describe(`with isolation ${isolation}`, { skip: isolation === 'user' ? noUsersHere : false }, () => {
       let user: JobUser | null = null
+      let leave = (): void => undefined
       let job: JobRun
       let artifact: Buffer
       let page: Buffer
       before(async () => {
+        if (isolation === 'user') leave = await turnAtUsers()
         user = isolation === 'user' ? makeJobUser(true) : null
         const isOver = new AbortController()
         const known = new Set(stage.shop.pull.comments.flatMap(({ body }) => /approve (\S{9})/.exec(body)?.[1] ?? []))
@@ -48,6 +50,7 @@ describe('a workflow that uses the Action', { skip: hasPsql ? false : 'psql is m
       after(() => {
         job.remove()
         user?.remove()
+        leave()
       })
 
       it('runs psql -f with allowed, masked, denied and approved statements', async () => {

@@ -128,7 +128,7 @@ export function run(program: string, args: readonly string[], cwd: string, envir
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
-      env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PGCONNECT_TIMEOUT: '10', ...environment },
+      env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PGCONNECT_TIMEOUT: '60', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stdout = ''

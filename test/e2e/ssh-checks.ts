@@ -1,6 +1,6 @@
 // What real clients do with a host, as lines of bash that end with 0 when all went well. The same lines run beside the gateway and through it.
 // $H is the host, $O options for ssh, scp, sftp and git; $D a folder with $D/B, 20 MB, and $D/F, 4 MB of random bytes with the SHA-1 $S;
-// $T the folder of the target's server with the key it takes, $P its port, $U its user.
+// $T the folder of the target's server with the key it takes, $P its port, $U its user; $PL, $PD and $PR are ports that nobody has.
 export const sshChecks: Readonly<Record<string, string>> = {
   'stdin stays open': 'ssh $O -n $H "echo hi" | grep -q hi',
   'stdin ends at once': 'ssh $O $H "echo hi" </dev/null | grep -q hi',
@@ -20,7 +20,7 @@ export const sshChecks: Readonly<Record<string, string>> = {
   'terminal type': 'TERM=xterm-foo ssh $O -n -tt $H "echo \\$TERM" 2>/dev/null | grep -q xterm-foo',
   'window size': 'ssh $O -tt $H "stty size" </dev/null 2>/dev/null | grep -q " "',
   'shell fed from stdin': '[ "$(echo "echo from a shell" | ssh $O -T $H)" = "from a shell" ]',
-  'nobody reads on': 'timeout 20 ssh $O -n $H yes | head -1 | grep -q y; [ "${PIPESTATUS[0]}" = 255 ]',
+  'nobody reads on': 'timeout 60 ssh $O -n $H yes | head -1 | grep -q y; [ "${PIPESTATUS[0]}" = 255 ]',
   'scp up': 'scp $O -q $D/F $H:$D/scp1 && cmp $D/F $D/scp1',
   'scp down': 'scp $O -q $H:$D/F $D/scp2 && cmp $D/F $D/scp2',
   'scp -O up': 'scp $O -O -q $D/F $H:$D/scp3 && cmp $D/F $D/scp3',
@@ -54,16 +54,16 @@ export const sshChecks: Readonly<Record<string, string>> = {
 /** Allowed directly, and through the gateway where a rule says so. */
 export const forwardChecks: Readonly<Record<string, string>> = {
   '-W': 'ssh $O -W 127.0.0.1:$P $H </dev/null | head -1 | grep -q SSH-2.0',
-  '-L': 'p=$((20000 + RANDOM % 20000)); ssh $O -fNM -S $D/l -o ExitOnForwardFailure=yes -L 127.0.0.1:$p:127.0.0.1:$P $H; head -1 </dev/tcp/127.0.0.1/$p | grep -q SSH-2.0; r=$?; ssh $O -S $D/l -O exit $H 2>/dev/null; [ $r = 0 ]',
-  '-D': 'p=$((20000 + RANDOM % 20000)); ssh $O -fNM -S $D/d -o ExitOnForwardFailure=yes -D 127.0.0.1:$p $H; exec 3<>/dev/tcp/127.0.0.1/$p; printf "\\5\\1\\0\\5\\1\\0\\1\\177\\0\\0\\1\\x$(printf %x $((P / 256)))\\x$(printf %x $((P % 256)))" >&3; timeout 5 head -c 20 <&3 | grep -aq SSH-2.0; r=$?; exec 3>&-; ssh $O -S $D/d -O exit $H 2>/dev/null; pkill -f -- "-S $D/d " || true; [ $r = 0 ]',
-  '-R': 'p=$((20000 + RANDOM % 20000)); ssh $O -n -o ExitOnForwardFailure=yes -R 127.0.0.1:$p:127.0.0.1:$P $H "bash -c \'head -1 </dev/tcp/127.0.0.1/$p\'" | grep -q SSH-2.0',
+  '-L': 'ssh $O -fNM -S $D/l -o ExitOnForwardFailure=yes -L 127.0.0.1:$PL:127.0.0.1:$P $H; head -1 </dev/tcp/127.0.0.1/$PL | grep -q SSH-2.0; r=$?; ssh $O -S $D/l -O exit $H 2>/dev/null; [ $r = 0 ]',
+  '-D': 'ssh $O -fNM -S $D/d -o ExitOnForwardFailure=yes -D 127.0.0.1:$PD $H; exec 3<>/dev/tcp/127.0.0.1/$PD; printf "\\5\\1\\0\\5\\1\\0\\1\\177\\0\\0\\1\\x$(printf %x $((P / 256)))\\x$(printf %x $((P % 256)))" >&3; timeout 60 head -c 20 <&3 | grep -aq SSH-2.0; r=$?; exec 3>&-; ssh $O -S $D/d -O exit $H 2>/dev/null; pkill -f -- "-S $D/d " || true; [ $r = 0 ]',
+  '-R': 'ssh $O -n -o ExitOnForwardFailure=yes -R 127.0.0.1:$PR:127.0.0.1:$P $H "bash -c \'head -1 </dev/tcp/127.0.0.1/$PR\'" | grep -q SSH-2.0',
   ProxyJump: `[ "$(ssh $O -n -J $H -p $P -i $T/login -o IdentitiesOnly=yes -o HostKeyAlias=target -o UserKnownHostsFile=$T/known $U@localhost "echo beyond")" = beyond ]`,
   'a socket of the target':
     'ssh-agent -a $D/t.sock >$D/t.env; ssh $O -fNM -S $D/u -o ExitOnForwardFailure=yes -L $D/l.sock:$D/t.sock $H; SSH_AUTH_SOCK=$D/l.sock ssh-add -l | grep -q "no identities"; r=$?; ssh $O -S $D/u -O exit $H 2>/dev/null; (. $D/t.env; kill $SSH_AGENT_PID) >/dev/null; [ $r = 0 ]',
   'a socket on the target':
     'ssh-agent -a $D/s.sock >$D/s.env; ssh $O -n -o ExitOnForwardFailure=yes -R $D/r.sock:$D/s.sock $H "SSH_AUTH_SOCK=$D/r.sock ssh-add -l" | grep -q "no identities"; r=$?; (. $D/s.env; kill $SSH_AGENT_PID) >/dev/null; [ $r = 0 ]',
   '-A': 'ssh-agent sh -c "ssh-add -q $T/login; ssh $O -n -A $H ssh-add -l" | grep -q ED25519',
-  '-X': 'python3 $D/display.py $D/display & for i in $(seq 50); do [ -s $D/display ] && break; sleep 0.1; done; DISPLAY=127.0.0.1:$(cat $D/display) ssh $O -n -Y $H "python3 $D/window.py $T/xauth" | grep -q "from the display"; r=$?; kill %1; [ $r = 0 ]',
+  '-X': 'python3 $D/display.py $D/display & for i in $(seq 600); do [ -s $D/display ] && break; sleep 0.1; done; DISPLAY=127.0.0.1:$(cat $D/display) ssh $O -n -Y $H "python3 $D/window.py $T/xauth" | grep -q "from the display"; r=$?; kill %1; [ $r = 0 ]',
 }
 
 /** Programs that the checks need. */
@@ -77,15 +77,14 @@ size(24, 80)
 seen = b''
 def until(text):
     global seen
-    end = time.time() + 20
+    end = time.time() + 60
     while text not in seen and time.time() < end:
         if select.select([fd], [], [], 0.2)[0]:
             try: seen += os.read(fd, 4096)
             except OSError: return
-time.sleep(0.2)
-os.write(fd, b"stty size; echo a''b\\r"); until(b'ab')
-size(40, 132); time.sleep(0.5)
-os.write(fd, b"stty size; echo c''d\\r"); until(b'cd')
+os.write(fd, b"stty size; echo fir''st-done\\r"); until(b'first-done')
+size(40, 132)
+os.write(fd, b"until stty size | grep -q ^40; do sleep 0.1; done; stty size; echo sec''ond-done\\r"); until(b'second-done')
 os.write(fd, b'exit\\r'); until(b'never')
 print(seen.decode('latin1').replace('\\r', ' ').replace('\\n', ' '))
 `,
@@ -93,7 +92,7 @@ print(seen.decode('latin1').replace('\\r', ' ').replace('\\n', ' '))
   'interrupt.py': `import os, pty, select, sys, time
 pid, fd = pty.fork()
 if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
-seen, sent, end = b'', False, time.time() + 20
+seen, sent, end = b'', False, time.time() + 60
 while time.time() < end:
     if not select.select([fd], [], [], 0.2)[0]: continue
     try: seen += os.read(fd, 4096)
@@ -143,10 +142,12 @@ export interface CheckPlace {
   readonly user: string
   /** Folder of the target's server. */
   readonly server: string
+  /** For what listens on this machine: three that nobody has. */
+  readonly ports: readonly number[]
 }
 
 /** Bash that runs the checks and prints `ok NAME` or `FAILED NAME: WORDS`. */
-export function checkScript(checks: Readonly<Record<string, string>>, { host, options, port, user, server }: CheckPlace): string {
+export function checkScript(checks: Readonly<Record<string, string>>, { host, options, port, user, server, ports }: CheckPlace): string {
   const lines = Object.entries(checks).map(
     ([name, line]) =>
       `( ${line}\n) >$D/said 2>&1 && echo 'ok ${name}' || { echo 'FAILED ${name}:' "$(tail -c 400 $D/said | tr '\\n' ' ')"; }`,
@@ -159,7 +160,8 @@ export function checkScript(checks: Readonly<Record<string, string>>, { host, op
     ...Object.entries(files).map(([name, text]) => `cat > $D/${name} <<'END OF FILE'\n${text}END OF FILE`),
     `H=${host} O="${options}" P=${port} U=${user} T=${server}`,
     'A="env ANSIBLE_HOME=$D/ansible ANSIBLE_REMOTE_TEMP=$D/ansible-remote ANSIBLE_NOCOLOR=1 ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3"',
-    'export D S H O P U T',
+    ['PL', 'PD', 'PR'].map((name, index) => `${name}=${ports[index]}`).join(' '),
+    'export D S H O P U T PL PD PR',
     'export ANSIBLE_SSH_ARGS="$O -o ControlMaster=auto -o ControlPersist=30 -o ControlPath=$D/an-%C"',
     ...lines,
     'rm -rf $D',

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { turnAt } from '../../world/claim.ts'
 import { startIssuer } from '../../world/issuer/issuer.ts'
 import { startSshd, type SshServer } from '../../world/sshd/server.ts'
 import { root, run, type Ran } from './exec-stage.ts'
@@ -20,11 +21,16 @@ export interface SshStage {
 }
 
 /**
- * Opens the stage.
- * @param name of the connection. Runs of one user share a configuration of ssh: what runs beside others has a name and address of its own.
+ * Opens the stage, when its turn has come: runs of one user share a configuration of ssh, and tests look at all of it.
+ * @param name of the connection
  */
 export async function openSshStage(name = 'web', address = '127.0.0.1'): Promise<SshStage> {
-  const [sshd, issuer] = await Promise.all([startSshd({ settings: ['ListenAddress 127.0.0.2'] }), startIssuer()])
+  const leave = await turnAt('ssh-config')
+  const starting = Promise.all([startSshd({ settings: ['ListenAddress 127.0.0.2'] }), startIssuer()])
+  const [sshd, issuer] = await starting.catch((error: unknown) => {
+    leave()
+    throw error
+  })
   const dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ssh-e2e-'))
   writeFileSync(path.join(sshd.dir, 'known'), `target ${sshd.hostKey}\n`)
   const directConfig = path.join(sshd.dir, 'client_config')
@@ -59,6 +65,7 @@ ${more}`,
     async close() {
       await Promise.all([sshd.stop(), issuer.stop()])
       rmSync(dir, { recursive: true, force: true })
+      leave()
     },
   }
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { freePorts } from '../../world/loopback-port.ts'
 import { run, type Ran } from './exec-stage.ts'
 import { checkScript, forwardChecks, sshChecks } from './ssh-checks.ts'
 import { cli, openSshStage, type SshStage } from './ssh-stage.ts'
@@ -82,20 +83,25 @@ describe('what real clients do with a host', () => {
         .split('\n')
         .map(line => [/^(?:ok|FAILED) ([^:]*)/.exec(line)?.[1] ?? line, line]),
     )
-  const script = (each: Readonly<Record<string, string>>, host: string, options: string): string => {
+  const script = async (each: Readonly<Record<string, string>>, host: string, options: string): Promise<string> => {
     const { sshd } = stage
-    return checkScript(each, { host, options, port: sshd.port, user: sshd.user, server: sshd.dir })
+    return checkScript(each, { host, options, port: sshd.port, user: sshd.user, server: sshd.dir, ports: await freePorts(3) })
   }
 
   before(async () => {
     stage = await openSshStage('matrix-web', '127.0.0.2')
     const noForwards = `${EVERYTHING}\n  - { name: no-forwards, ssh: { requests: [forward, agent, x11] }, then: deny }`
     // Without masks: 20 MB of random bytes hold what looks like an address.
+    const [directly, all, forwards] = await Promise.all([
+      script(checks, 'direct', `-F ${stage.directConfig}`),
+      script(checks, 'matrix-web', ''),
+      script(forwardChecks, 'matrix-web', ''),
+    ])
     const ran = await Promise.all([
-      run('bash', ['-c', script(checks, 'direct', `-F ${stage.directConfig}`)], stage.dir, {}),
-      stage.exec(['bash', '-c', script(checks, 'matrix-web', '')], EVERYTHING).then(async all => {
-        const some = await stage.exec(['bash', '-c', script(forwardChecks, 'matrix-web', '')], noForwards)
-        return [all, some]
+      run('bash', ['-c', directly], stage.dir, {}),
+      stage.exec(['bash', '-c', all], EVERYTHING).then(async open => {
+        const some = await stage.exec(['bash', '-c', forwards], noForwards)
+        return [open, some]
       }),
     ])
     direct = linesOf(ran[0].stdout)

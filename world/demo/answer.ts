@@ -38,7 +38,7 @@ export function answerByPerson(shop: Shop, code: string): () => void {
 
 /** The gateway says in its comment whose answer does not count, and why. */
 async function refusalOf(shop: Shop): Promise<void> {
-  const deadline = performance.now() + 20_000
+  const deadline = performance.now() + 60_000
   while (performance.now() < deadline) {
     const line = shop.pull.comments
       .flatMap(({ body }) => body.split('\n'))

@@ -31,7 +31,7 @@ export function runJob(
   onWords: (text: string) => void = () => undefined,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PGCONNECT_TIMEOUT: '10', ...environment }
+    const env = { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', PGCONNECT_TIMEOUT: '60', ...environment }
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     let stdout = ''
     let stderr = ''

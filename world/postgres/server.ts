@@ -166,7 +166,7 @@ async function query(address: Address, database: string, sql: string): Promise<(
 }
 
 async function untilReady(server: ChildProcess, address: Address, log: () => string): Promise<void> {
-  const deadline = performance.now() + 30_000
+  const deadline = performance.now() + 60_000
   for (;;) {
     if (server.exitCode !== null) throw new Error(`postgres ended: ${log()}`)
     try {

@@ -126,7 +126,7 @@ function configOf(dir: string, port: number, { authority, passwordCheck, setting
 }
 
 async function untilListening(port: number, hasEnded: () => boolean, words: () => string): Promise<void> {
-  for (const until = performance.now() + 10_000; ;) {
+  for (const until = performance.now() + 60_000; ;) {
     const socket = net.connect(port, '127.0.0.1')
     try {
       await once(socket, 'data')

@@ -105,7 +105,7 @@ export async function gatewayThat(settings: GatewaySettings): Promise<TestGatewa
       PGPASSWORD: ticket,
       PGDATABASE: target.database,
       PGSSLMODE: 'disable',
-      PGCONNECT_TIMEOUT: '10',
+      PGCONNECT_TIMEOUT: '60',
     },
     login: { port, password: ticket, database: target.database },
     texts: () => recorder.of('command').map(({ text }) => text),

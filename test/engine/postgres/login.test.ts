@@ -204,5 +204,5 @@ describe('a client at the door', () => {
 })
 
 async function psql(gateway: TestGateway, env: Readonly<Record<string, string>>, sql: string): Promise<{ stdout: string }> {
-  return promisify(execFile)('psql', ['-XAtc', sql], { env: { ...process.env, ...gateway.env, ...env }, timeout: 10_000 })
+  return promisify(execFile)('psql', ['-XAtc', sql], { env: { ...process.env, ...gateway.env, ...env }, timeout: 60_000 })
 }
