@@ -14,6 +14,7 @@ import { launchGateway, type Launched } from '../gateway/control/launch.ts'
 import type { Finished, LaunchRequest } from '../gateway/control/protocol.ts'
 import { findUser, runAs, type RunAs, type SystemUser } from '../gateway/control/run-as.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
+import { visible } from '../gateway/core/visible-text.ts'
 import { findConfig, readText } from './find-config.ts'
 import { Interrupts } from './interrupts.ts'
 import type { Io } from './io.ts'
@@ -53,7 +54,8 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
     if (user !== null) chownSync(clientDir, user.uid, user.gid)
     if (ready.endpoints.some(({ protocol }) => protocol === 'ssh')) includeSshConfig(home, clientDir, user)
     io.stderr(`sallyport: ${ready.endpoints.map(({ name }) => name).join(', ')} ready; recording key ${ready.key}\n`)
-    for (const warning of ready.warnings) io.stderr(`sallyport: warning: ${warning}\n`)
+    // Names of roles and tables come from the target.
+    for (const warning of ready.warnings) io.stderr(`sallyport: warning: ${visible(warning)}\n`)
     const environment: Record<string, string> = { ...io.environment, ...ready.environment }
     for (const name of ready.remove) delete environment[name]
     eraseVariables(ready.remove)
@@ -66,7 +68,7 @@ export async function exec(command: readonly string[], options: ExecOptions, scr
     io.stderr(`sallyport: ${interrupts.first} before the command was started\n`)
     return statusOf(interrupts.first)
   } finally {
-    excludeSshConfig(home, clientDir)
+    excludeSshConfig(home, clientDir, user)
     rmSync(clientDir, { recursive: true, force: true })
     interrupts.close()
   }

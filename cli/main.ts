@@ -13,6 +13,7 @@ import { replay } from './replay.ts'
 import { verify } from './verify.ts'
 
 const USAGE = 2
+const gatewayScript = path.join(import.meta.dirname, 'gateway.mjs')
 const io = processIo()
 
 process.exitCode = await run(process.argv.slice(2))
@@ -56,9 +57,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .option('--user <name>', 'run COMMAND as this user, without the variables that mint tokens')
     .option('--signing-key <file>', 'sign the recording with this Ed25519 key (PEM) instead of one made for the run')
     .passThroughOptions()
-    .action(async (command: readonly string[], options) =>
-      done(await exec(command, options, path.join(import.meta.dirname, 'gateway.mjs'), io)),
-    )
+    .action(async (command: readonly string[], options) => done(await exec(command, options, gatewayScript, io)))
 
   program
     .command('verify')
@@ -122,7 +121,7 @@ function describe(io: Io, done: (status: number) => void): Command {
     .description('check the set-up, and say what to do')
     .option('--config <file>')
     .option('--json', 'one JSON object on stdout')
-    .action(async options => done(await doctor(options, io)))
+    .action(async options => done(await doctor(options, gatewayScript, io)))
 
   return program
 }

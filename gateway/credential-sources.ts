@@ -22,7 +22,12 @@ export interface CredentialSources {
 const PROGRAM_VARIABLES = ['PATH', 'HOME', 'LANG', 'TZ']
 
 /** Makes one adapter per entry; nothing is fetched yet. */
-export function openSources(run: RunPolicy, launch: LaunchRequest, http: Http, clock: Clock): CredentialSources {
+export function openSources(
+  run: RunPolicy,
+  launch: Pick<LaunchRequest, 'environment' | 'isolation' | 'watchPid'>,
+  http: Http,
+  clock: Clock,
+): CredentialSources {
   const entries = [...run.file.sources.values()]
   const commands = new Map(entries.flatMap(source => (source.kind === 'exec' ? [[source.name, source.command] as const] : [])))
   const vaults = new Map<string, CredentialSource>()

@@ -1,4 +1,4 @@
-// The gateway's process: one run, told over the pipe, until somebody asks for its end or nobody is left.
+// The gateway's process: one run, told over the pipe, until somebody asks for its end or nobody is left; or one look at the targets.
 // The composition root is this file and the others beside it; nothing else imports across rooms.
 import { guardProcess, selfCheck } from './adapter/isolation/self-check.ts'
 import { openControlServer } from './control/control-server.ts'
@@ -9,6 +9,7 @@ import { openLauncherPipe } from './control/stdin-messages.ts'
 import { watchLauncher } from './control/watch-dog.ts'
 import { systemClock } from './core/clock.ts'
 import { openRun } from './run.ts'
+import { inspectTargets } from './run-inspection.ts'
 
 guardProcess()
 const pipe = openLauncherPipe(process.stdin, process.stdout)
@@ -24,7 +25,13 @@ try {
 }
 
 async function serve(): Promise<void> {
-  const launch = await pipe.readLaunch()
+  const launch = await pipe.readRequest()
+  if (launch.kind === 'inspect') {
+    pipe.onLauncherGone(() => stop.abort(new Error('its launcher is gone')))
+    pipe.send(await inspectTargets(launch, systemClock, stop.signal))
+    leave(0)
+    return
+  }
   const warnings = selfCheck({ isolation: launch.isolation, flags: hardenedFlags })
   // A launcher that dies while the run is being opened must not leave it behind.
   if (launch.watchPid === null) pipe.onLauncherGone(() => stop.abort(new Error('its launcher is gone')))

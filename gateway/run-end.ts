@@ -30,6 +30,8 @@ export interface RunEnd {
   readonly sources: CredentialSources
   readonly sinks: readonly Sink[]
   readonly attest: Attest
+  /** What was found at the start of roles that see past the masks. */
+  readonly weak: readonly string[]
   /** True for a run that never opened: nobody waits long for what it has to say. */
   readonly isStillborn: boolean
 }
@@ -46,6 +48,7 @@ export async function finishRun({
   sinks,
   attest,
   isStillborn,
+  weak,
 }: RunEnd): Promise<Finished> {
   failpoint('run.ending')
   await doors.close('the run is over')
@@ -75,6 +78,7 @@ export async function finishRun({
     attestationUrl: attested.url,
     key: log.key,
     isEncrypted: log.isEncrypted,
+    warnings: weak,
   })
   // A private folder has done its work once the recording is somewhere else; otherwise it is all there is.
   const isKept = launch.out !== null || sinks.length === 0 || ship.warnings.length > 0

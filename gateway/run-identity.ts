@@ -99,7 +99,10 @@ export function describeRun(launch: LaunchRequest, identity: Identity, pullReque
 }
 
 /** Fresh tokens of this workflow for other audiences (Vault, STS); outside GitHub the one token there is. */
-export function idTokens(launch: LaunchRequest, http: Http): (audience: string, signal: AbortSignal) => Promise<Secret> {
+export function idTokens(
+  launch: Pick<LaunchRequest, 'environment' | 'token'>,
+  http: Http,
+): (audience: string, signal: AbortSignal) => Promise<Secret> {
   const { environment, token } = launch
   const canFetch = environment['ACTIONS_ID_TOKEN_REQUEST_URL'] !== undefined
   if (token !== null && !canFetch) return () => Promise.resolve(new Secret(token))

@@ -19,8 +19,11 @@ export interface RunPolicy {
   readonly authorityText: (authority: Authority | null) => string | null
 }
 
+/** What of a request says where the policy is. */
+type PolicyRequest = Pick<LaunchRequest, 'policy' | 'environment' | 'githubToken'>
+
 /** @throws {SallyportError} POLICY_INVALID, UNREADABLE, USAGE. */
-export async function readRunPolicy(launch: LaunchRequest, signal: AbortSignal): Promise<RunPolicy> {
+export async function readRunPolicy(launch: PolicyRequest, signal: AbortSignal): Promise<RunPolicy> {
   const { text, source, readBeside } = await textOf(launch, signal)
   const file = parsePolicy(text, source)
   const texts = new Map<string, string>()
@@ -41,7 +44,7 @@ interface PolicyText {
   readonly readBeside: (name: string) => Promise<string>
 }
 
-async function textOf(launch: LaunchRequest, signal: AbortSignal): Promise<PolicyText> {
+async function textOf(launch: PolicyRequest, signal: AbortSignal): Promise<PolicyText> {
   const { policy } = launch
   switch (policy.kind) {
     case 'text':

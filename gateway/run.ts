@@ -66,8 +66,10 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   const desk = approvals.open(run, log.key)
   const sources = openSources(runPolicy, launch, http, clock)
   const doors = new Doors()
+  const weak: string[] = []
+  const unknown: string[] = []
   const end = (reason: string, isStillborn = false): Promise<Finished> =>
-    finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, attest, isStillborn })
+    finishRun({ reason, launch, run, log, doors, approvals: desk, sources, sinks, attest, isStillborn, weak })
   try {
     failpoint('run.before-open')
     log.commit(null, [openingOf(run, identity, runPolicy, names, launch, log.key)], 'synced')
@@ -87,7 +89,6 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
     await Promise.all(connections.map(connection => leases.borrow(connection, signal)))
     const masker = maskerFor(runPolicy.file.masks, randomBytes(32))
     const keptRows = runPolicy.file.recording.rows
-    const weak: string[] = []
     const open = await Promise.all(
       connections.map(async connection => {
         const ticket = newTicket()
@@ -105,7 +106,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
         }
         const engine = await engineFor(connection, runPolicy, sshKeys.get(connection.name) ?? null, certificate)
         const held = { ...parts, masker: masker(identity, connection) }
-        weak.push(...(await weaknessesOf(engine, held, signal)))
+        weak.push(...(await weaknessesOf(engine, held, unknown, signal)))
         return doors.open(openFrontDesk(held), ticket, engine)
       }),
     )
@@ -123,7 +124,7 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
         ...clients,
         remove: [...hiddenVariables(credentialsOf(runPolicy.file)), ...sinkVariables(runPolicy)],
         words: wordsOf(identity, runPolicy, connections),
-        warnings: [...approvals.warnings, ...runPolicy.file.warnings, ...weak],
+        warnings: [...approvals.warnings, ...runPolicy.file.warnings, ...weak, ...unknown],
       },
       status: () => ({ run: run.id, clients: doors.count, lines: log.lines }),
       finish: reason => (finished ??= end(reason)),
@@ -134,14 +135,21 @@ export async function openRun(launch: LaunchRequest, clock: Clock, signal: Abort
   }
 }
 
-/** What the target itself would let the login do, past the masks. A target that cannot be asked now tells it with the first session. */
+/** What the target itself would let the login do, past the masks. One that cannot be asked now is told of, and tells it with the first session. */
 async function weaknessesOf(
   engine: Engine,
   { connection, masker, leases }: Pick<FrontDeskParts, 'connection' | 'masker' | 'leases'>,
+  unknown: string[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (engine.inspect === undefined || masker.columns.length === 0) return []
-  return engine.inspect({ connection, lease: await leases.borrow(connection, signal), masker }, signal).catch(() => [])
+  try {
+    return await engine.inspect({ connection, lease: await leases.borrow(connection, signal), masker }, signal)
+  } catch (error) {
+    const why = error instanceof SallyportError ? error.message : 'it did not answer'
+    unknown.push(`${connection.name}: what its role sees past the masks is not known yet (${why}); the first session looks again`)
+    return []
+  }
 }
 
 function namesToOpen({ policy }: RunPolicy, identity: Identity, launch: LaunchRequest): readonly string[] {

@@ -191,6 +191,7 @@ class GatewayProcess {
       case 'failed':
         this.#fail(errorOf(message))
         return
+      case 'inspected':
       case undefined:
         this.#fail(new SallyportError('GATEWAY_LOST', 'the gateway said something that is no message of its protocol'))
     }

@@ -11,12 +11,22 @@ const texts = z.record(z.string(), z.string())
 
 const finish = z.object({ kind: z.literal('finish'), reason: z.string() })
 
+const policy = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('text'), text: z.string(), name: z.string() }),
+  z.object({ kind: z.literal('github'), config: z.string() }),
+])
+
+const inspect = z.object({
+  kind: z.literal('inspect'),
+  policy,
+  token: textOrNull,
+  githubToken: z.string(),
+  environment: texts,
+})
+
 const launch = z.object({
   kind: z.literal('launch'),
-  policy: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('text'), text: z.string(), name: z.string() }),
-    z.object({ kind: z.literal('github'), config: z.string() }),
-  ]),
+  policy,
   connections: words,
   token: textOrNull,
   audience: z.string(),
@@ -67,6 +77,11 @@ const failed = z.object({
   fix: textOrNull,
 })
 
+const inspected = z.object({
+  kind: z.literal('inspected'),
+  connections: z.array(z.object({ name: z.string(), warnings: words, failure: z.nullable(failed) })),
+})
+
 const finished = z.object({
   kind: z.literal('finished'),
   run: z.string(),
@@ -79,8 +94,8 @@ const finished = z.object({
   artifactUrl: textOrNull,
 })
 
-const fromLauncher = z.discriminatedUnion('kind', [launch, finish])
-const fromGateway = z.discriminatedUnion('kind', [ready, failed, finished])
+const fromLauncher = z.discriminatedUnion('kind', [launch, inspect, finish])
+const fromGateway = z.discriminatedUnion('kind', [ready, inspected, failed, finished])
 
 /** What a launcher said in one line; null when it is no message of this protocol. Never throws, never echoes the line. */
 export function readFromLauncher(line: string): FromLauncher | null {

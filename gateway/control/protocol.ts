@@ -1,4 +1,4 @@
-// What goes over the pipe between a launcher (the Action, `sallyport exec`) and its gateway: one JSON object a line.
+// What goes over the pipe between a launcher (the Action, `sallyport exec`, `doctor`) and its gateway: one JSON object a line.
 // The launcher speaks first. Secrets travel here and nowhere else: never argv, never a file.
 
 /** Where the policy is read from. */
@@ -37,6 +37,16 @@ export interface LaunchRequest {
   readonly attest: boolean
   /** A key to sign the recording with, as its file holds it; left out = the gateway makes one for this run. */
   readonly signingKey?: string
+}
+
+/** Asks what the roles of masked connections see past the masks. One login each; no run is opened, nothing is recorded or listens. */
+export interface InspectRequest {
+  readonly kind: 'inspect'
+  readonly policy: PolicySource
+  /** As in a launch. */
+  readonly token: string | null
+  readonly githubToken: string
+  readonly environment: Readonly<Record<string, string>>
 }
 
 export interface Endpoint {
@@ -89,6 +99,18 @@ export interface Failed {
   readonly fix: string | null
 }
 
+/** One for each connection with masked columns. */
+export interface Inspected {
+  readonly kind: 'inspected'
+  readonly connections: readonly {
+    readonly name: string
+    /** What was found; empty = the server keeps the role from what is masked. */
+    readonly warnings: readonly string[]
+    /** Why it was not looked at; null = it was. */
+    readonly failure: Failed | null
+  }[]
+}
+
 /** Ends the run: sessions are closed, the log sealed and shipped, credentials revoked. */
 export interface FinishRequest {
   readonly kind: 'finish'
@@ -109,5 +131,5 @@ export interface Finished {
   readonly artifactUrl: string | null
 }
 
-export type FromLauncher = LaunchRequest | FinishRequest
-export type FromGateway = Ready | Failed | Finished
+export type FromLauncher = LaunchRequest | InspectRequest | FinishRequest
+export type FromGateway = Ready | Inspected | Failed | Finished

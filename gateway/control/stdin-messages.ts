@@ -4,14 +4,14 @@ import { SallyportError } from '../core/errors.ts'
 import { deferred } from './deferred.ts'
 import { readLines } from './line-reader.ts'
 import { lineOf, readFromLauncher } from './messages.ts'
-import type { FromGateway, LaunchRequest } from './protocol.ts'
+import type { FromGateway, InspectRequest, LaunchRequest } from './protocol.ts'
 
 export interface LauncherPipe {
   /**
-   * The launch request: the first thing a launcher says.
+   * The first thing a launcher says: what to launch, or what to look at.
    * @throws {SallyportError} USAGE when the pipe ends before it, or says something else.
    */
-  readLaunch(): Promise<LaunchRequest>
+  readRequest(): Promise<LaunchRequest | InspectRequest>
   /** Tells the launcher. Quiet when it is gone. */
   send(message: FromGateway): void
   /** The launcher asks for the end. Called at most once. */
@@ -22,28 +22,28 @@ export interface LauncherPipe {
 
 /** Opens the pipe; for the gateway's process: `openLauncherPipe(process.stdin, process.stdout)`. */
 export function openLauncherPipe(input: Readable, output: Writable): LauncherPipe {
-  const launch = deferred<LaunchRequest>()
+  const request = deferred<LaunchRequest | InspectRequest>()
   const gone = deferred<void>()
   const finish = deferred<string>()
-  let isLaunched = false
+  let isRead = false
   // The launcher may be gone long before the gateway: a broken pipe is no reason to end without sealing.
   output.on('error', () => undefined)
   readLines(input, {
     onLine: line => {
       const message = readFromLauncher(line)
-      if (message?.kind === 'launch' && !isLaunched) {
-        isLaunched = true
-        launch.resolve(message)
+      if ((message?.kind === 'launch' || message?.kind === 'inspect') && !isRead) {
+        isRead = true
+        request.resolve(message)
       } else if (message?.kind === 'finish') finish.resolve(message.reason)
-      else if (!isLaunched) launch.reject(new SallyportError('USAGE', 'the gateway was started with something that is no launch request'))
+      else if (!isRead) request.reject(new SallyportError('USAGE', 'the gateway was started with something that is no launch request'))
     },
     onEnd: () => {
-      launch.reject(new SallyportError('USAGE', 'the launcher went away before it said what to launch'))
+      request.reject(new SallyportError('USAGE', 'the launcher went away before it said what to launch'))
       gone.resolve()
     },
   })
   return {
-    readLaunch: () => launch.promise,
+    readRequest: () => request.promise,
     send: message => {
       if (output.writable) output.write(lineOf(message))
     },

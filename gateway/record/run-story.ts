@@ -7,6 +7,9 @@ import { Tally } from './tally.ts'
 const MAX_COMMANDS = 50
 const MAX_ANSWERS = 50
 const MAX_UNDECIDED = 1000
+const MAX_WARNINGS = 20
+/** SQLSTATE of a warning: an event of it says what is weaker than it could be, and nothing failed. */
+const WARNING = '01000'
 /** Of a command's text; a story is kept in memory while its run goes on. */
 const MAX_TEXT_CHARS = 2000
 
@@ -40,6 +43,7 @@ export class RunStory {
   readonly #answers: StoryAnswer[] = []
   /** Commands whose decision has not passed yet; it follows within the same message. */
   readonly #undecided = new Map<number, StoryCommand>()
+  readonly #warnings = new Set<string>()
   #answerCount = 0
   #identity: unknown = null
   #policy = ''
@@ -66,6 +70,10 @@ export class RunStory {
         if (command !== undefined) command.tag = textOf(event['tag'])
         break
       }
+      case 'error':
+        if (event['code'] === WARNING && this.#warnings.size < MAX_WARNINGS)
+          this.#warnings.add(textOf(event['message']).slice(0, MAX_TEXT_CHARS))
+        break
       case 'run.close':
         this.#isClosed = true
         break
@@ -93,6 +101,11 @@ export class RunStory {
 
   get answerCount(): number {
     return this.#answerCount
+  }
+
+  /** What sessions found weaker than it could be, each once. */
+  get warnings(): readonly string[] {
+    return [...this.#warnings]
   }
 
   get identity(): unknown {

@@ -16,12 +16,15 @@ export interface SummaryOptions {
   readonly key: string
   /** True when only auditors may read what was run: then the summary holds counts and answers, no command. */
   readonly isEncrypted?: boolean
+  /** What was warned of at the start; what sessions found as well is told once. */
+  readonly warnings?: readonly string[]
 }
 
 /** GitHub drops a summary above 1 MiB whole; at three bytes a character ours stays below 200 kB. */
 const MAX_SUMMARY_CHARS = 60_000
 const MAX_COMMAND_CHARS = 2000
 const MAX_IDENTITY_CHARS = 4000
+const MAX_WARNINGS_CHARS = 8000
 
 /** Reads the recording once and tells it. At most 200 kB of UTF-8, whatever the run did. */
 export async function summarize(source: Pick<RecordingSource, 'read'>, options: SummaryOptions): Promise<string> {
@@ -32,7 +35,7 @@ export async function summarize(source: Pick<RecordingSource, 'read'>, options: 
 
 /** The same for a story that was followed as the run went on: nothing is read, and nothing need be readable. */
 export function summarizeStory(story: RunStory, options: SummaryOptions): string {
-  const parts = [headline(story), table(story), links(options), ...warning(story)]
+  const parts = [headline(story), table(story), links(options), ...warning(story), ...weaknesses(story, options.warnings ?? [])]
   const last = identity(story, options.key)
   const room = (): number => MAX_SUMMARY_CHARS - last.length - parts.reduce((chars, part) => chars + part.length + 2, 2)
   // Each list may take a third of the room at most, so that none crowds out the others.
@@ -84,6 +87,16 @@ function warning({ counts }: RunStory): readonly string[] {
   if (counts.denied === 0) return []
   const what = counts.denied === 1 ? '1 command was blocked. It' : `${counts.denied} commands were blocked. They`
   return [`> [!WARNING]\n> ${what} did not reach the target.`]
+}
+
+/** Names in them come from the target, so they stand in a fence. */
+function weaknesses(story: RunStory, atStart: readonly string[]): readonly string[] {
+  const later = story.warnings.filter(found => !atStart.some(told => told.endsWith(found)))
+  const all = [...atStart, ...later]
+  if (all.length === 0) return []
+  const text = all.join('\n')
+  const shown = text.length > MAX_WARNINGS_CHARS ? `${text.slice(0, MAX_WARNINGS_CHARS)}…` : text
+  return [`> [!WARNING]\n> Masks are weaker than they could be. What was found, and what closes it:\n\n${fence(visible(shown), 'text')}`]
 }
 
 /** As many entries as there is room for, each whole, and how many more there are. */

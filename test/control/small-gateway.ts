@@ -11,7 +11,8 @@ import type { Finished } from '../../gateway/control/protocol.ts'
 import { guardProcess, selfCheck } from '../../gateway/adapter/isolation/self-check.ts'
 
 const pipe = openLauncherPipe(process.stdin, process.stdout)
-const launch = await pipe.readLaunch()
+const launch = await pipe.readRequest()
+if (launch.kind !== 'launch') throw new Error('not a launch')
 guardProcess()
 const credential = Buffer.from(`canary-${launch.environment['CANARY'] ?? 'none'}`)
 

@@ -27,13 +27,15 @@ describe('sallyport doctor', () => {
     assert.match(ran.stdout, /^✗ E21 .*\n +fix: /m)
   })
 
-  it('says what it cannot know of the role of a masked connection, and how to ask', async () => {
-    const ran = await doctor()
-    assert.equal(ran.status, 0, ran.stdout)
-    assert.match(
-      ran.stdout,
-      /^- E26 {2}masks of orders-db.*not looked at.*\n +fix: .*SELECT current_user, rolsuper.*'public\.customers'::regclass/m,
-    )
+  it('logs in where columns are masked, and says what the role sees past the masks, with the grants that close it', async () => {
+    const fine = await doctor()
+    assert.match(fine.stdout, /^✓ E26 {2}masks of orders-db: logged in/m)
+    await stage.postgres.query('postgres', 'GRANT pg_read_all_data TO ci')
+    const weak = await doctor()
+    await stage.postgres.query('postgres', 'REVOKE pg_read_all_data FROM ci')
+    assert.equal(weak.status, 0, weak.stdout)
+    assert.match(weak.stdout, /^! E26 .*REVOKE pg_read_all_data FROM ci; GRANT SELECT \(id, name\) ON public\.customers TO ci$/m)
+    assert.match(weak.stderr, /^all checks passed, 1 warning$/m)
   })
 
   it('names an issuer that cannot be read', async () => {

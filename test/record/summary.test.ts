@@ -36,6 +36,25 @@ describe('the step summary', () => {
     assert.match(text, /1 command was blocked\. It did not reach the target/)
   })
 
+  it('warns of roles that see past the masks, each once, with what closes it', async () => {
+    const weak =
+      'masks are weaker than the server could make them: the role ci owns public.people: GRANT SELECT (id) ON public.people TO ci'
+    const other = 'masks are weaker than the server could make them: the role ci is a superuser: ALTER ROLE ci NOSUPERUSER'
+    const found = [
+      { kind: 'error', command: null, code: '01000', message: weak },
+      { kind: 'error', command: null, code: '01000', message: other },
+      { kind: 'error', command: 1, code: '42P01', message: 'a failure is no warning' },
+    ]
+    const text = await summaryOf(found, artifactUrl, [`orders-db: ${weak}`])
+    assert.match(text, /\[!WARNING\]\n> Masks are weaker than they could be/)
+    assert.equal(text.split('GRANT SELECT (id) ON public.people TO ci').length, 2)
+    assert.ok(text.includes(`orders-db: ${weak}\n${other}\n`))
+    assert.ok(!text.includes('a failure is no warning'))
+    assert.ok(!(await summaryOf([])).includes('[!WARNING]'))
+    const many = Array.from({ length: 5000 }, (_, index) => `orders-db: ${index} ${'`'.repeat(40)}`)
+    assert.ok(Buffer.byteLength(await summaryOf([], artifactUrl, many)) < 200_000)
+  })
+
   it('says INCOMPLETE of a run that was not closed, and that nothing was uploaded', async () => {
     const text = await summaryOf([], null)
     assert.match(text, /^### Sallyport: 0 allowed, INCOMPLETE\n/)
@@ -80,6 +99,7 @@ describe('the step summary', () => {
           { kind: 'decision', command: 1, outcome: 'deny', rule: two, because: one },
           { kind: 'answer', command: 1, code: one, outcome: two, by: [{ login: one, at: two, evidence: one }], reason: two },
           { kind: 'result', command: 1, tag: one },
+          { kind: 'error', command: null, code: '01000', message: two },
         ])
         const plain = outsideFences(text)
         assert.ok(!plain.includes('MARK'))
@@ -123,10 +143,15 @@ function ofPlainText(): Promise<string> {
     { kind: 'command', command: 1, connection: 'c', text: 'x' },
     { kind: 'decision', command: 1, outcome: 'deny', rule: 'r', because: '' },
     { kind: 'answer', command: 1, code: 'c', outcome: 'o', by: [], reason: '' },
+    { kind: 'error', command: null, code: '01000', message: 'w' },
   ])
 }
 
-function summaryOf(events: readonly Record<string, unknown>[], url: string | null = artifactUrl): Promise<string> {
+function summaryOf(
+  events: readonly Record<string, unknown>[],
+  url: string | null = artifactUrl,
+  warnings: readonly string[] = [],
+): Promise<string> {
   const lines = events.map((event, index) =>
     JSON.stringify({ seq: index + 1, at: '2026-01-02T03:04:05.000Z', ms: index, session: 's-1', ...event }),
   )
@@ -137,7 +162,7 @@ function summaryOf(events: readonly Record<string, unknown>[], url: string | nul
         yield await Promise.resolve(bytes)
       },
     },
-    { artifactUrl: url, key },
+    { artifactUrl: url, key, warnings },
   )
 }
 
