@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { Client } from 'pg'
 import {
   flushMessage,
   syncMessage,
@@ -61,14 +62,20 @@ describe('a session that ends in the middle', () => {
 
   it('judges nothing any more of what waited behind a statement under way', () =>
     session(async client => {
+      const holder = new Client({ host: server.host, port: server.port, user: server.user, password: server.password, database })
+      await holder.connect()
+      await holder.query('SELECT pg_advisory_lock(1)')
       // Behind a definition the next text waits for its end.
-      const first = 'SELECT pg_sleep(0.3); CREATE TABLE made(id int)'
+      const first = 'SELECT pg_advisory_xact_lock(1); CREATE TABLE made(id int)'
       client.send(writeQuery(first), writeQuery('INSERT INTO t VALUES (3)'))
       await gateway.recorder.seen(event => event.kind === 'command')
       client.close()
+      // The end has arrived with the close; the gateway reads it in the next turns of this very loop.
+      for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
+      await holder.end()
       await gateway.recorder.seen(event => event.kind === 'session.close')
       await gateway.stop()
-      assert.deepEqual(gateway.texts(), ['SELECT pg_sleep(0.3)', 'CREATE TABLE made(id int)'])
+      assert.deepEqual(gateway.texts(), ['SELECT pg_advisory_xact_lock(1)', 'CREATE TABLE made(id int)'])
     }))
 
   it('tells a client that is in the middle of COPY that the target has gone', () =>

@@ -274,7 +274,7 @@ describe('masks of a session', () => {
   /** What comes with the next answers, waiting for at most a few of them. */
   async function heardIn(send: Stage['send']): Promise<string> {
     let heard = ''
-    for (let round = 0; round < 50 && !heard.includes('news'); round++) heard += textOf(await send(writeQuery('SELECT pg_sleep(0.02)')))
+    for (let round = 0; round < 1_000 && !heard.includes('news'); round++) heard += textOf(await send(writeQuery('SELECT pg_sleep(0.02)')))
     return heard
   }
 })
