@@ -7,6 +7,7 @@ import { kubernetesUrl, kubernetesVariables, kubernetesFiles } from './kubernete
 import type { KubernetesDoor } from './kubernetes-door.ts'
 import { sshFiles, sshUrl } from './ssh-door.ts'
 import type { SshDoor } from './ssh-door.ts'
+import { urlVariable } from './url-variable.ts'
 
 /** A local endpoint for PostgreSQL clients, and what its clients must say. */
 export interface PostgresDoor {
@@ -71,11 +72,6 @@ export function clientEnvironment(doors: readonly Door[], clientDir: string): Cl
     ],
     hide: doors.flatMap(door => hiddenForms(door.ticket)),
   }
-}
-
-/** `orders-db` -> `SALLYPORT_ORDERS_DB_URL`. */
-function urlVariable(name: string): string {
-  return `SALLYPORT_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_URL`
 }
 
 function urlOf(door: Door): string {

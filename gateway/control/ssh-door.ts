@@ -2,6 +2,7 @@
 import { SallyportError } from '../core/errors.ts'
 import type { ClientFile } from './protocol.ts'
 import path from 'node:path'
+import { urlVariable } from './url-variable.ts'
 
 /** A local endpoint for ssh clients. */
 export interface SshDoor {
@@ -36,6 +37,12 @@ export function sshFiles(doors: readonly SshDoor[], clientDir: string): readonly
     // OpenSSH takes no key that another user owns: the user of `shell: sallyport {0}` makes its own file of this one.
     ...doors.map(door => ({ path: `${STEP_KEY}${door.name}`, text: door.clientKey })),
   ]
+}
+
+/** By what a process shows that a generated configuration is its own; null for a text that is none. */
+export function doorSign(text: string): { readonly variable: string; readonly port: number } | null {
+  const [, name, port] = /^Host (\S+)[^\n]*\n(?: [^\n]*\n)*? +Port (\d+)\n/m.exec(text) ?? []
+  return name === undefined || port === undefined ? null : { variable: urlVariable(name), port: Number(port) }
 }
 
 /** First value wins in ssh_config: what stands here holds whatever else is configured for the same host. */
