@@ -1,15 +1,17 @@
 // The terminals of a recording: which there are, which one is meant, and what they hold, opened where they are sealed.
-import { buffer } from 'node:stream/consumers'
 import { SallyportError } from '../gateway/core/errors.ts'
 import { visible } from '../gateway/core/visible-text.ts'
 import { decryptAgeSoFar } from '../gateway/record/age/age-file.ts'
 import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
 import { AGE_SUFFIX, SESSIONS_FOLDER } from '../gateway/record/layout.ts'
+import { readWhole } from '../gateway/record/recording-source.ts'
 import type { RecordingSource } from '../gateway/record/recording-source.ts'
 import { readCast } from '../gateway/terminal/cast.ts'
 import { terminalText } from '../gateway/terminal/terminal-text.ts'
 
 const MAX_TEXT_LINES = 10_000
+/** What is recorded of one terminal stays below it: 80 Mi characters, at most three bytes each. */
+const MAX_CAST_BYTES = 256 * 1024 * 1024
 
 export interface RecordedCast {
   /** asciicast v2. */
@@ -51,7 +53,7 @@ export class RecordedTerminals {
 
   /** @throws {SallyportError} UNREADABLE when it is sealed to others, or is no asciicast. */
   async read(name: string): Promise<RecordedCast> {
-    const stored = await buffer(this.#source.read(name))
+    const stored = await readWhole(this.#source, name, MAX_CAST_BYTES)
     const opened = name.endsWith(AGE_SUFFIX)
       ? decryptAgeSoFar(stored, this.#identities ?? [])
       : { content: stored, isWhole: stored.at(-1) === 10 }

@@ -1,7 +1,7 @@
 // `sallyport replay PATH`: shows a recording, as its clients saw it, as JSON, as a terminal recording, or as a page.
-import { buffer } from 'node:stream/consumers'
 import { systemClock } from '../gateway/core/clock.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
+import { visible, visibleJson } from '../gateway/core/visible-text.ts'
 import { castHeader, castOutput } from '../gateway/record/cast.ts'
 import { decryptAge } from '../gateway/record/age/age-file.ts'
 import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
@@ -12,6 +12,7 @@ import { openRecording } from '../gateway/record/open-recording.ts'
 import { renderPage } from '../gateway/record/page.ts'
 import { readEvents } from '../gateway/record/read-events.ts'
 import type { Unread } from '../gateway/record/read-events.ts'
+import { readWhole } from '../gateway/record/recording-source.ts'
 import type { RecordingSource } from '../gateway/record/recording-source.ts'
 import { textOf } from '../gateway/record/stored-event.ts'
 import type { StoredEvent } from '../gateway/record/stored-event.ts'
@@ -43,6 +44,7 @@ const MAX_VERIFIED_BYTES = 64 * 1024 * 1024
 /** A pause is never longer than this, however long it was. */
 const MAX_PAUSE_MS = 2000
 const WRITE_CHARS = 64 * 1024
+const MAX_KEYS_BYTES = 1024 * 1024
 
 /** @returns 0, or 1 when the recording was tampered with. @throws {SallyportError} UNREADABLE, USAGE. */
 export async function replay(file: string, options: ReplayOptions, io: Io): Promise<number> {
@@ -99,7 +101,7 @@ function readFormat(text: string): ReplayFormat {
 /** @throws {SallyportError} UNREADABLE when only auditors can read the recording and none is here. */
 async function openerOf(source: RecordingSource, identities: readonly AgeIdentity[] | null): Promise<LineOpener | null> {
   if (!source.names.includes(KEYS_FILE)) return null
-  if (identities !== null) return openKeys(await buffer(source.read(KEYS_FILE)), identities)
+  if (identities !== null) return openKeys(await readWhole(source, KEYS_FILE, MAX_KEYS_BYTES), identities)
   throw new SallyportError('UNREADABLE', 'this recording is encrypted to its auditors', {
     why: 'the key to its lines is in keys.age, which only their age keys open',
     fix: 'pass --identity FILE with the key file of an auditor; `sallyport verify` needs none',
@@ -124,7 +126,7 @@ async function verifyFirst(file: string, source: RecordingSource, identities: re
   const options = identities === null ? {} : { identities }
   const report = await verifySource(file, source, { ...options, onProgress: progress.show }).finally(progress.end)
   if (report.verdict === 'intact') return true
-  io.stderr(`sallyport: ${report.words}: ${report.wrong.join('; ')}\n`)
+  io.stderr(`sallyport: ${visible(`${report.words}: ${report.wrong.join('; ')}`).replaceAll('\n', '↵')}\n`)
   return report.verdict !== 'tampered'
 }
 
@@ -168,7 +170,7 @@ async function showJson(events: AsyncIterable<StoredEvent>, io: Io): Promise<voi
   let shown = '{"schema":"sallyport/replay/v1","events":['
   let separator = '\n'
   for await (const event of events) {
-    shown += separator + JSON.stringify(event)
+    shown += separator + visibleJson(JSON.stringify(event))
     separator = ',\n'
     if (shown.length < WRITE_CHARS) continue
     io.stdout(shown)

@@ -2,7 +2,7 @@
 // What plays is drawn from the emulator's screen: text, colours, positions. No byte of the recording reaches the reader's terminal raw.
 import { systemClock } from '../gateway/core/clock.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
-import { visible } from '../gateway/core/visible-text.ts'
+import { visible, visibleJson } from '../gateway/core/visible-text.ts'
 import { readCast } from '../gateway/terminal/cast.ts'
 import { lineRuns, lineText } from '../gateway/terminal/grid.ts'
 import type { Line } from '../gateway/terminal/grid.ts'
@@ -26,7 +26,7 @@ export interface ShowOptions {
 /** @returns false when its end is missing. @throws {SallyportError} UNREADABLE when it is no asciicast. */
 export async function showTerminal({ text, isWhole }: RecordedCast, { speed = 1, idleLimit }: ShowOptions, io: Io): Promise<boolean> {
   if (!io.isTty) {
-    io.stdout(text)
+    io.stdout(visibleJson(text))
     return isWhole
   }
   const cast = readCast(text)

@@ -1,5 +1,5 @@
 // `sallyport verify PATH`: is this recording what a gateway sealed? One line for each thing that was checked, was wrong, or was not checked.
-import { visible } from '../gateway/core/visible-text.ts'
+import { visible, visibleJson } from '../gateway/core/visible-text.ts'
 import { verifyRecording } from '../gateway/record/verify-recording.ts'
 import type { VerifyReport } from '../gateway/record/verify-report.ts'
 import { readIdentityFile } from './identity-file.ts'
@@ -22,7 +22,7 @@ export async function verify(file: string, options: VerifyCommandOptions, io: Io
   const key = options.key === undefined ? {} : { key: options.key }
   const identities = options.identity === undefined ? {} : { identities: readIdentityFile(options.identity) }
   const report = await verifyRecording(file, { ...key, ...identities, onProgress: progress.show }).finally(progress.end)
-  io.stdout(options.json === true ? `${JSON.stringify(report)}\n` : inWords(report))
+  io.stdout(options.json === true ? `${visibleJson(JSON.stringify(report))}\n` : inWords(report))
   if (report.verdict !== 'tampered') return report.verdict === 'intact' ? 0 : 1
   return printError(
     new SallyportError('RECORDING_TAMPERED', `${file} does not verify`, {

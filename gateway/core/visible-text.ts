@@ -11,6 +11,13 @@ export function visible(text: string): string {
   return text.replaceAll(UNSEEN, character => `⟦U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}⟧`)
 }
 
+/** The same JSON, spelled so that a terminal has nothing to obey: what cannot be seen as `\u202e`. Line feeds between values stay. */
+export function visibleJson(json: string): string {
+  return json.replaceAll(UNSEEN, character =>
+    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  )
+}
+
 /** A fenced code block that the text cannot leave: the fence is longer than any run of back-ticks in it. */
 export function fence(text: string, info: string): string {
   let longest = 2

@@ -25,9 +25,24 @@ export function openCheckpoint(note: string, verifier: NoteVerifier): Checkpoint
   return root?.length === HASH_BYTES ? { origin, size: Number(digits), root } : null
 }
 
-/** The notes of a `checkpoints` file, in order, and what follows the last of them; all of it when it does not begin with one. */
+/** The notes of a `checkpoints` file, in order, and what follows the last of them. */
 export function splitCheckpoints(text: string): { readonly notes: readonly string[]; readonly rest: string } {
-  const notes = text.match(/[^\n]+\n[^\n]+\n[^\n]+\n\n[^\n]+\n/gu) ?? []
-  const whole = notes.join('')
-  return text.startsWith(whole) ? { notes, rest: text.slice(whole.length) } : { notes: [], rest: text }
+  const notes: string[] = []
+  let start = 0
+  for (let end = endOfNote(text, start); end !== null; end = endOfNote(text, start)) {
+    notes.push(text.slice(start, end))
+    start = end
+  }
+  return { notes, rest: text.slice(start) }
+}
+
+/** Three lines, an empty one, and a signature; null when something else stands there. Looks at no character twice, whatever the text is. */
+function endOfNote(text: string, start: number): number | null {
+  let at = start
+  for (const isEmpty of [false, false, false, true, false]) {
+    const end = text.indexOf('\n', at)
+    if (end < 0 || (end === at) !== isEmpty) return null
+    at = end + 1
+  }
+  return at
 }

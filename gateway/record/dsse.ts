@@ -19,12 +19,20 @@ export function sealEnvelope(payloadType: string, payload: Buffer, signer: NoteS
  * white space or encoding besides those that `sealEnvelope` writes, so that no byte of the file is outside the signature.
  */
 export function openEnvelope(text: string, payloadType: string, verifier: NoteVerifier): Buffer | null {
-  const [, payload64, sig64] = /"payload":"([^"]*)".*"sig":"([^"]*)"/u.exec(text) ?? []
-  if (payload64 === undefined || sig64 === undefined) return null
-  const payload = canonicalBase64(payload64)
-  const signature = canonicalBase64(sig64)
+  const payload = canonicalBase64(textAfter(text, '"payload":"', text.indexOf('"payload":"')))
+  const signature = canonicalBase64(textAfter(text, '"sig":"', text.lastIndexOf('"sig":"')))
   if (payload === null || signature === null || text !== envelopeText(payloadType, payload, verifier, signature)) return null
   return verify(null, preAuthEncoding(payloadType, payload), verifier.publicKey, signature) ? payload : null
+}
+
+/** The key that the envelope says it is signed with, without reading the rest of it; empty when it names none. */
+export function keyIdOf(text: string): string {
+  return textAfter(text, '"keyid":"', text.lastIndexOf('"keyid":"'))
+}
+
+/** Up to the next quote. What is spelled with an escape is no name of ours, and no base64. */
+function textAfter(text: string, head: string, at: number): string {
+  return at < 0 ? '' : text.slice(at + head.length, text.indexOf('"', at + head.length))
 }
 
 function envelopeText(payloadType: string, payload: Buffer, key: NoteVerifier, signature: Buffer): string {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
 import { EVENTS_FILE, recordingFiles } from './layout.ts'
 import { openPage } from './page-source.ts'
-import { CHUNK_BYTES, notARecording } from './recording-source.ts'
+import { CHUNK_BYTES, inWords, notARecording } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
 import { isShipped, openShipped } from './shipped-source.ts'
 import { straysIn } from './strays.ts'
@@ -13,6 +13,10 @@ import { openZip } from './zip-source.ts'
 
 /** @throws {SallyportError} UNREADABLE when there is no recording at this path. */
 export async function openRecording(file: string): Promise<RecordingSource> {
+  return inWords(await openAny(file), file)
+}
+
+async function openAny(file: string): Promise<RecordingSource> {
   try {
     const { isFolder, head } = await lookAt(file)
     if (isFolder) return isShipped(file) ? openShipped(file) : openFolder(file)

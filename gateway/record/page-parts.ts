@@ -46,6 +46,16 @@ export function pageNoteText(sha256: string): string {
   return `${PAGE_NOTE}\nsha256:${sha256}\n`
 }
 
+/** The note as a gateway writes it: one signature. A second one could hold anything, also markup, and would be outside of what is signed. */
+export function isPageNote(note: string): boolean {
+  return /^[^\n]+\n[^\n]+\n\n[^\n]+\n$/u.test(note)
+}
+
+/** The page without the files that it carries: they are judged as files, and packed differently by different versions of zlib. */
+export function withoutParts(page: string): string {
+  return page.replaceAll(/^(<script type="text\/plain" id="(?:file|cast):[^"]+">\n)[A-Za-z0-9+/=]*(?=\n<\/script>$)/gmu, '$1')
+}
+
 /** Name -> gzip in base64; null when a name comes twice. */
 export function readParts(page: string): ReadonlyMap<string, string> | null {
   const parts = new Map<string, string>()

@@ -5,7 +5,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { EVENTS_FILE, isRecordingFile } from './layout.ts'
 import { pageStart, readParts, readSignature } from './page-parts.ts'
-import { damaged, notARecording } from './recording-source.ts'
+import { CHUNK_BYTES, damaged, notARecording } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
 
 /** A page is read whole; what is larger is not written as a page. */
@@ -28,7 +28,7 @@ export async function openPage(file: string): Promise<RecordingSource> {
     others: [...parts.keys()].filter(name => !isRecordingFile(name)),
     sizeOf: name => parts.get(name)?.length ?? 0,
     read: name => {
-      const gunzip = createGunzip()
+      const gunzip = createGunzip({ chunkSize: CHUNK_BYTES })
       pipeline(Readable.from([Buffer.from(parts.get(name) ?? '', 'base64')], { objectMode: false }), gunzip, () => {})
       return gunzip
     },
@@ -36,6 +36,7 @@ export async function openPage(file: string): Promise<RecordingSource> {
       isSigned: page.toString('utf8', 0, START_BYTES).startsWith(pageStart(true)),
       note: signature?.note ?? null,
       sha256: hash('sha256', signed, 'hex'),
+      text: () => page.toString('utf8'),
     },
     close: () => Promise.resolve(),
   }

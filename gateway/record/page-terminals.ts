@@ -1,16 +1,18 @@
 // The terminals of a page: as text for whoever has no scripts, and as they were recorded for the player.
-import { buffer } from 'node:stream/consumers'
 import { readCast, resizeOf } from '../terminal/cast.ts'
 import type { Cast } from '../terminal/cast.ts'
 import { terminalText } from '../terminal/terminal-text.ts'
 import { html } from './html.ts'
 import { AGE_SUFFIX } from './layout.ts'
 import { castPart, packed } from './page-parts.ts'
+import { readWhole } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
 
 /** Bytes of one terminal, and of all: what is larger is not put into the page, and the page says so. */
 const MAX_CAST_BYTES = 4 * 1024 * 1024
 const MAX_CASTS_BYTES = 8 * 1024 * 1024
+/** What a container says of a size need not be true. */
+const MAX_STORED_BYTES = 64 * 1024 * 1024
 const MAX_TEXT_LINES = 2000
 const MAX_TEXT_CHARS = 256 * 1024
 /** Characters of output that are gone through for the text; a run that is cancelled has no time for more. */
@@ -38,14 +40,12 @@ export class PageTerminals {
 
   /** @param name of the file, as the log says it. */
   async read(name: string): Promise<PageTerminal> {
-    if (!this.#source.names.includes(name)) return bare(`${name} is not here: the run ended before it was shipped.`)
-    const bytes = this.#source.sizeOf(name)
-    if (bytes > MAX_CAST_BYTES || bytes > this.#left)
-      return bare('This terminal is too long for a page: sallyport replay --format cast plays it from the recording.')
-    const plain = this.#open(name, await buffer(this.#source.read(name)))
+    if (!this.#source.names.includes(name) || this.#source.sizeOf(name) > 2 * MAX_CAST_BYTES) return absent(name)
+    const plain = this.#open(name, await readWhole(this.#source, name, MAX_STORED_BYTES))
+    if (plain !== null && plain.length > Math.min(MAX_CAST_BYTES, this.#left)) return absent(name)
     const cast = plain === null ? null : readCast(plain.toString('utf8'))
     if (plain === null || cast === null) return bare(`${name} cannot be read.`)
-    this.#left -= bytes
+    this.#left -= plain.length
     const isSealed = name.endsWith(AGE_SUFFIX)
     return { html: section(name, cast), part: castPart(name, isSealed, await packed([plain])) }
   }
@@ -72,6 +72,13 @@ function tailOf(cast: Cast): Cast {
     .map(resizeOf)
     .findLast(resized => resized !== null)
   return { ...cast, size: size ?? cast.size, events: cast.events.slice(before + 1) }
+}
+
+/** The same words for both reasons: a page must be the same when it is made of what is inside it. */
+function absent(name: string): PageTerminal {
+  return bare(
+    `${name} is not inside this page: it is too long for one, or the run ended before it was shipped. From the recording, sallyport replay --format cast plays it.`,
+  )
 }
 
 function bare(why: string): PageTerminal {

@@ -19,7 +19,9 @@ export function isShipped(dir: string): boolean {
 
 /** @throws {SallyportError} UNREADABLE when two files claim the same lines or the same name, or lines between two pieces are missing. */
 export function openShipped(dir: string): RecordingSource {
-  const all = readdirSync(path.join(dir, 'events'))
+  const entries = readdirSync(path.join(dir, 'events'), { withFileTypes: true })
+  // A link or a pipe is no piece, wherever it leads.
+  const all = entries.filter(entry => entry.isFile()).map(({ name }) => name)
   const pieces = inOrder(dir, all, 'jsonl')
   const files = new Map<string, () => AsyncIterable<Buffer>>()
   const sizes = new Map<string, number>()
@@ -40,7 +42,7 @@ export function openShipped(dir: string): RecordingSource {
   return {
     form: 'folder',
     names: [...files.keys()].toSorted(),
-    others: [],
+    others: entries.filter(entry => !entry.isFile()).map(({ name }) => `events/${name}`),
     sizeOf: name => sizes.get(name) ?? 0,
     read: name => {
       const read = files.get(name)

@@ -15,14 +15,53 @@ export function isMembers(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The members of one line of JSON; null when it is not an object. */
+/** Above this a line is looked through before it is read: shorter ones have no room for nesting that could exhaust anybody. */
+const PLAIN_CHARS = 2048
+const MAX_NESTING = 64
+
+/** The members of one line of JSON; null when it is not an object, or nested deeper than anything that is written. */
 export function readMembers(line: string): Members | null {
+  // What is plainly no object is not worth an exception: there may be millions of such lines.
+  if (!line.startsWith('{')) return null
   try {
+    if (line.length > PLAIN_CHARS && isNestedDeeply(line)) return null
     const value: unknown = JSON.parse(line)
     return isMembers(value) ? value : null
   } catch {
     return null
   }
+}
+
+function isNestedDeeply(json: string): boolean {
+  let depth = 0
+  for (let at = 0; at < json.length; at += 1) {
+    switch (json.charAt(at)) {
+      case '"':
+        at = endOfText(json, at)
+        break
+      case '[':
+      case '{':
+        depth += 1
+        if (depth > MAX_NESTING) return true
+        break
+      case ']':
+      case '}':
+        depth -= 1
+        break
+      default:
+    }
+  }
+  return false
+}
+
+/** Where the closing quote stands, or the end of what is none. */
+function endOfText(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); end >= 0; end = json.indexOf('"', end + 1)) {
+    let slashes = 0
+    while (json[end - 1 - slashes] === '\\') slashes += 1
+    if (slashes % 2 === 0) return end
+  }
+  return json.length
 }
 
 export function isStoredEvent(members: Members): members is StoredEvent {

@@ -9,14 +9,16 @@ const WIDE =
 export function textTable(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
   const heads = columns.map(column => visible(column).replaceAll('\n', '↵'))
   const cells = rows.map(row => columns.map((_, at) => visible(row[at] ?? '').split('\n')))
-  const widths = heads.map((head, at) => Math.max(widthOf(head), ...cells.flatMap(row => (row[at] ?? []).map(widthOf))))
+  const widths = heads.map(widthOf)
+  for (const row of cells)
+    for (const [at, parts] of row.entries()) for (const part of parts) widths[at] = Math.max(widths[at] ?? 0, widthOf(part))
   const isNumber = columns.map((_, at) => rows.length > 0 && rows.every(row => /^(?:-?[0-9][0-9.,]*)?$/.test(row[at] ?? '')))
   const lines = [
     heads.map((head, at) => ` ${centred(head, widths[at] ?? 0)} `).join('|'),
     widths.map(width => '-'.repeat(width + 2)).join('+'),
   ]
   for (const row of cells) {
-    const height = Math.max(1, ...row.map(parts => parts.length))
+    const height = row.reduce((most, parts) => Math.max(most, parts.length), 1)
     for (let part = 0; part < height; part += 1)
       lines.push(
         row

@@ -20,13 +20,13 @@ export class Transcript {
     if (told === '' || event.session === null || event.session === this.#session) return told
     const isFirst = this.#session === null
     this.#session = event.session
-    return event.kind === 'session.open' || isFirst ? told : `\n-- session ${visible(event.session)}\n${told}`
+    return event.kind === 'session.open' || isFirst ? told : `\n-- session ${shown(event.session)}\n${told}`
   }
 
   #words(event: StoredEvent): string {
     switch (event.kind) {
       case 'run.open':
-        return `-- recorded from ${event.at}${about(event['run'])}\n-- identity ${said(event['identity'], 'subject')}\n-- policy ${said(event['policy'], 'digest')} ${said(event['policy'], 'source')}\n`
+        return `-- recorded from ${shown(event.at)}${about(event['run'])}\n-- identity ${said(event['identity'], 'subject')}\n-- policy ${said(event['policy'], 'digest')} ${said(event['policy'], 'source')}\n`
       case 'session.open':
         return this.#open(event)
       case 'command':
@@ -52,11 +52,11 @@ export class Transcript {
       case 'error':
         return `${this.#naming(event)}ERROR:  ${shown(event['code'])}: ${shown(event['message'])}\n`
       case 'session.close':
-        return `-- session ${visible(event.session ?? '')} closed: ${shown(event['reason'])}, ${numberOf(event['commands'])} commands\n`
+        return `-- session ${shown(event.session)} closed: ${shown(event['reason'])}, ${numberOf(event['commands'])} commands\n`
       case 'run.close':
-        return `-- closed at ${event.at}: ${shown(event['reason'])}\n`
+        return `-- closed at ${shown(event.at)}: ${shown(event['reason'])}\n`
       default:
-        return `-- ${visible(event.kind)}\n`
+        return `-- ${shown(event.kind)}\n`
     }
   }
 
@@ -67,7 +67,7 @@ export class Transcript {
     const lifted = Array.isArray(event['lifted'])
       ? `\n-- plain values: the masks ${event['lifted'].map(shown).join(', ')} do not hold for this identity`
       : ''
-    return `\n-- session ${visible(event.session ?? '')}: ${told.connection} (${visible(told.protocol)}) as ${shown(event['user'])}, ${client}${lifted}\n`
+    return `\n-- session ${shown(event.session)}: ${told.connection} (${shown(told.protocol)}) as ${shown(event['user'])}, ${client}${lifted}\n`
   }
 
   #prompt(event: StoredEvent): string {

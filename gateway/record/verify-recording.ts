@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { SallyportError } from '../core/errors.ts'
 import { openCheckpoint, splitCheckpoints } from './checkpoint.ts'
+import { keyIdOf } from './dsse.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { RunCounts } from '../core/events.ts'
 import type { AgeIdentity } from './age/age-keys.ts'
@@ -12,10 +13,11 @@ import type { LineOpener } from './line-seal.ts'
 import { LineSplitter } from './line-splitter.ts'
 import { LogCheck } from './log-check.ts'
 import { openRecording } from './open-recording.ts'
-import { pageNoteText } from './page-parts.ts'
+import { judgePage } from './page-check.ts'
 import { isSealed, openLine } from './read-events.ts'
+import { isUnreachable } from './recording-source.ts'
 import type { RecordingSource } from './recording-source.ts'
-import { openNote, readVerifier } from './signed-note.ts'
+import { readVerifier } from './signed-note.ts'
 import type { NoteVerifier } from './signed-note.ts'
 import { isMembers, listOf, numberOf, readMembers, textOf } from './stored-event.ts'
 import type { Members } from './stored-event.ts'
@@ -24,8 +26,11 @@ import { openStatement, PREDICATE_TYPE, STATEMENT_TYPE } from './statement.ts'
 import { Findings } from './verify-report.ts'
 import type { VerifyReport } from './verify-report.ts'
 
-/** Notes, statement: small files that are read whole. */
+/** Notes: read whole. */
 const MAX_SMALL_BYTES = 64 * 1024 * 1024
+const MAX_STATEMENT_BYTES = 16 * 1024 * 1024
+/** Checkpoints that are not right; after them the others are not looked at. */
+const MAX_WRONG_NOTES = 100
 
 export interface VerifyOptions {
   /** The verifier key that must have signed it; without one the recording vouches for itself. */
@@ -82,7 +87,7 @@ class Verification {
   async report(): Promise<VerifyReport> {
     const findings = this.#findings
     const newest = await this.#small(CHECKPOINT_FILE)
-    const statement = await this.#small(STATEMENT_FILE)
+    const statement = await this.#small(STATEMENT_FILE, MAX_STATEMENT_BYTES)
     const open = await this.#opener()
     const first = await this.#firstLine(open)
     const openingKey = textOf(first?.['key']) || null
@@ -95,7 +100,7 @@ class Verification {
       findings.tampered('run.open names another key than the one that signed', 1)
     if (verifier !== null) await this.#judgeStatement(statement, verifier, log)
     if (log.sealedLines === 0) await log.terminals.judge(findings, this.#source, log.closing !== null, name => this.#digest(name))
-    this.#judgePage(verifier)
+    await judgePage(findings, this.#source, verifier, open)
     this.#judgeStrays(statement !== null)
     this.#sayLimits(verifier, log)
     const { checked, wrong, unchecked, verdict, line, words } = findings
@@ -106,9 +111,9 @@ class Verification {
       verdict,
       line,
       words,
-      checked,
-      wrong,
-      unchecked,
+      checked: checked.told,
+      wrong: wrong.told,
+      unchecked: unchecked.told,
       key: verifier?.text ?? null,
       isKeyPinned: this.#pinned !== null,
       origin: checkpoints.at(-1)?.origin ?? verifier?.name ?? null,
@@ -121,8 +126,7 @@ class Verification {
   /** The pinned key, else the one of `run.open`, else the one that the statement names: the first that opens the checkpoint. */
   #chooseKey(openingKey: string | null, newest: string | null, statement: string | null, first: Members | null): NoteVerifier | null {
     if (this.#pinned !== null) return this.#pinned
-    const named = listOf(readMembers(statement ?? '')?.['signatures'])[0]
-    const keys = [openingKey, isMembers(named) ? textOf(named['keyid']) : null].flatMap(text => readVerifier(text ?? '') ?? [])
+    const keys = [openingKey, keyIdOf(statement ?? '')].flatMap(text => readVerifier(text ?? '') ?? [])
     const fitting = keys.find(key => newest !== null && openCheckpoint(newest, key) !== null) ?? keys[0]
     if (fitting !== undefined) return fitting
     const isOpened = first !== null && (isSealed(first) || first['kind'] === 'run.open')
@@ -145,6 +149,7 @@ class Verification {
     else if (rest !== '') findings.incomplete(`the last note of ${CHECKPOINTS_FILE} is torn`)
     const opened: Checkpoint[] = []
     for (const [index, note] of notes.entries()) {
+      if (findings.wrong.length >= MAX_WRONG_NOTES) break
       const checkpoint = openCheckpoint(note, verifier)
       // After a crash the newest may stand in both files.
       if (checkpoint === null) findings.tampered(`checkpoint ${index + 1} of ${CHECKPOINTS_FILE} is not signed by the key`)
@@ -273,22 +278,6 @@ class Verification {
     return stated.size
   }
 
-  #judgePage(verifier: NoteVerifier | null): void {
-    const { page } = this.#source
-    if (page === null) return
-    if (page.note === null && page.isSigned) {
-      this.#findings.tampered('the signature of the page is missing')
-      return
-    }
-    if (page.note === null) {
-      this.#findings.unchecked.push('what the page shows: it is not signed, only the recording inside it')
-      return
-    }
-    if (verifier === null || openNote(page.note, verifier) !== pageNoteText(page.sha256))
-      this.#findings.tampered('the page is not as it was signed')
-    else this.#findings.checked.push('the signature of the page as a whole')
-  }
-
   /** A container of another form than a page holds files, and each of them may be meant to be read. */
   #judgeStrays(isSealed: boolean): void {
     const { form, others } = this.#source
@@ -317,7 +306,7 @@ class Verification {
     try {
       for await (const chunk of this.#source.read(EVENTS_FILE)) {
         text += chunk.toString('utf8')
-        if (text.includes('\n') || text.length > MAX_SMALL_BYTES) break
+        if (text.includes('\n') || text.length > MAX_STATEMENT_BYTES) break
       }
     } catch {
       // The reading of the whole log says what is damaged.
@@ -334,8 +323,8 @@ class Verification {
   }
 
   /** A file that is read whole; null when it is not there. Bytes that are not UTF-8 are never what was written. */
-  async #small(name: string): Promise<string | null> {
-    const bytes = await this.#bytes(name)
+  async #small(name: string, maxBytes = MAX_SMALL_BYTES): Promise<string | null> {
+    const bytes = await this.#bytes(name, maxBytes)
     if (bytes === null) return null
     try {
       return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -344,13 +333,13 @@ class Verification {
     }
   }
 
-  async #bytes(name: string): Promise<Buffer | null> {
+  async #bytes(name: string, maxBytes = MAX_SMALL_BYTES): Promise<Buffer | null> {
     if (!this.#source.names.includes(name)) return null
     const chunks: Buffer[] = []
     let bytes = 0
     await this.#digest(name, chunk => {
       bytes += chunk.length
-      if (bytes > MAX_SMALL_BYTES) throw new SallyportError('UNREADABLE', `${name} is too large`)
+      if (bytes > maxBytes) throw new SallyportError('UNREADABLE', `${name} has more than ${maxBytes} bytes`)
       chunks.push(chunk)
     })
     return Buffer.concat(chunks)
@@ -371,6 +360,7 @@ class Verification {
         this.#options.onProgress?.(bytes, total)
       }
     } catch (error) {
+      if (isUnreachable(error)) throw error
       this.#findings.tampered(
         `${name} cannot be read to its end: ${error instanceof SallyportError ? (error.why ?? error.message) : 'it is damaged'}`,
       )

@@ -26,11 +26,32 @@ export interface VerifyReport {
   readonly counts: RunCounts
 }
 
+/** Of each kind: a forger may see to it that there are millions. */
+const MAX_LINES = 100
+
+class Lines {
+  readonly #first: string[] = []
+  #left = 0
+
+  push(line: string): void {
+    if (this.#first.length < MAX_LINES) this.#first.push(line)
+    else this.#left += 1
+  }
+
+  get length(): number {
+    return this.#first.length + this.#left
+  }
+
+  get told(): readonly string[] {
+    return this.#left === 0 ? this.#first : [...this.#first, `and ${this.#left} more`]
+  }
+}
+
 /** Collects findings. A recording is as good as the worst of them. */
 export class Findings {
-  readonly checked: string[] = []
-  readonly wrong: string[] = []
-  readonly unchecked: string[] = []
+  readonly checked = new Lines()
+  readonly wrong = new Lines()
+  readonly unchecked = new Lines()
   #isTampered = false
   #isIncomplete = false
   #line: number | null = null

@@ -73,7 +73,7 @@ describe('sallyport replay', () => {
     writeFileSync(file, stdout())
     const report = await verifyRecording(file)
     assert.equal(report.words, 'Intact')
-    assert.ok(report.unchecked.some(line => line.startsWith('what the page shows')))
+    assert.ok(report.checked.some(line => line.startsWith('what the page shows: nobody signed it')))
     await assert.rejects(replay(dir, { format: 'html', session: 's-1' }, listening().io), { code: 'USAGE' })
   })
 

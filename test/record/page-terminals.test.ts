@@ -22,9 +22,9 @@ describe('a terminal of a page', () => {
 
   it('is not carried where it is too long, missing, or cannot be opened, and says which', async () => {
     const long = await read('x'.repeat(5 * 1024 * 1024))
-    assert.deepEqual([long.part, /too long for a page/.test(long.html)], ['', true])
+    assert.deepEqual([long.part, /is not inside this page: it is too long for one/.test(long.html)], ['', true])
     const none = new PageTerminals({ names: [], sizeOf: () => 0, read: () => bytes(Buffer.alloc(0)) }, (_, stored) => stored)
-    assert.match((await none.read(name)).html, /is not here/)
+    assert.match((await none.read(name)).html, /or the run ended before it was shipped/)
     const sealed = new PageTerminals({ names: [name], sizeOf: () => 1, read: () => bytes(Buffer.from('x')) }, () => null)
     assert.match((await sealed.read(name)).html, /cannot be read/)
   })

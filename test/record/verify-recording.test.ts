@@ -216,12 +216,17 @@ describe('verifying a recording that was changed', () => {
     }
   })
 
-  it('says of a page that was made to look unsigned that nobody signed what it shows', async () => {
+  it('says of a page that was made to look unsigned that nobody signed what it shows, and holds it against the recording inside', async () => {
     const page = good['replay.html']!.toString()
     const unsigned = page.slice(0, page.lastIndexOf('<script')).replace(' data-signed>', '>')
     writeFileSync(path.join(work, 'page.html'), unsigned)
     const report = await verifyRecording(path.join(work, 'page.html'))
-    assert.ok(report.unchecked.some(line => line.startsWith('what the page shows')))
+    assert.equal(report.verdict, 'intact', report.wrong.join('; '))
+    assert.ok(report.checked.some(line => line.startsWith('what the page shows: nobody signed it')))
+    writeFileSync(path.join(work, 'page.html'), unsigned.replace('DROP TABLE customers', 'SELECT 1'))
+    const changed = await verifyRecording(path.join(work, 'page.html'))
+    assert.equal(changed.verdict, 'incomplete')
+    assert.match(changed.wrong.join(), /nobody signed what the page shows/)
   })
 
   it('detects a zip that was changed inside', async () => {
