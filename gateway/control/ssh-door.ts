@@ -1,7 +1,8 @@
-// What OpenSSH's clients need to know of one connection: its Host block, the run's key for it, and the host key of its door. Pure.
+// What OpenSSH's clients need to know of one connection: its Host block, the run's key for it, and the host key of its door.
 import { SallyportError } from '../core/errors.ts'
 import type { ClientFile } from './protocol.ts'
 import path from 'node:path'
+import { warnsOfWeakCrypto } from './ssh-client.ts'
 import { urlVariable } from './url-variable.ts'
 
 /** A local endpoint for ssh clients. */
@@ -31,7 +32,7 @@ export function sshUrl(door: SshDoor): string {
 export function sshFiles(doors: readonly SshDoor[], clientDir: string): readonly ClientFile[] {
   if (doors.length === 0) return []
   return [
-    { path: SSH_CONFIG_FILE, text: `IgnoreUnknown WarnWeakCrypto\n\n${doors.map(door => hostBlock(door, clientDir)).join('\n')}` },
+    { path: SSH_CONFIG_FILE, text: doors.map(door => hostBlock(door, clientDir)).join('\n') },
     { path: KNOWN_HOSTS_FILE, text: doors.map(door => `${aliasOf(door)} ${door.hostKey.split(' ').slice(0, 2).join(' ')}\n`).join('') },
     ...doors.map(door => ({ path: keyFile(door), text: door.clientKey, isPrivate: true })),
     // OpenSSH takes no key that another user owns: the user of `shell: sallyport {0}` makes its own file of this one.
@@ -73,7 +74,7 @@ function hostBlock(door: SshDoor, clientDir: string): string {
     AddKeysToAgent: 'no',
     // The cipher that costs least in a process without instructions of its own for ChaCha20.
     Ciphers: '^aes128-gcm@openssh.com,aes256-gcm@openssh.com',
-    WarnWeakCrypto: 'no',
+    ...(warnsOfWeakCrypto() ? { WarnWeakCrypto: 'no' } : {}),
   }
   const lines = Object.entries(settings).map(([name, value]) => `  ${name} ${value}`)
   return `Host ${[...new Set([door.name, door.address])].join(' ')}\n${lines.join('\n')}\n`

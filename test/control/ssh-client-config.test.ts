@@ -40,7 +40,7 @@ describe('a user’s ssh configuration', () => {
   /** The same with a door that is open. */
   const runAt = (name: string, host: string, port: number): { dir: string } => {
     const { dir } = run(name)
-    writeFileSync(path.join(dir, 'ssh_config'), `IgnoreUnknown X\n\nHost ${host}\n  HostName 127.0.0.1\n  Port ${port}\n`)
+    writeFileSync(path.join(dir, 'ssh_config'), `Host ${host}\n  HostName 127.0.0.1\n  Port ${port}\n`)
     return { dir }
   }
   const openDoor = async (): Promise<net.Server> => {
@@ -124,7 +124,7 @@ describe('a user’s ssh configuration', () => {
     const doors = await Promise.all([openDoor(), openDoor()])
     const [one, two] = doors.map(portOf)
     const both = [runAt('first', 'web', one ?? 0), runAt('second', 'web', two ?? 0)]
-    found('Host *\n  ConnectTimeout 7\n')
+    found('IgnoreUnknown OfNoVersion\nHost *\n  ConnectTimeout 7\n  OfNoVersion yes\n')
     for (const { dir } of both) includeSshConfig(home, dir, null)
     const portFor = (environment: NodeJS.ProcessEnv): string => {
       const said = execFileSync('ssh', ['-F', file, '-G', 'web'], {
@@ -144,7 +144,7 @@ describe('a user’s ssh configuration', () => {
     assert.doesNotMatch(readFileSync(file, 'utf8'), /Match/)
     assert.equal(portFor({}), String(one))
     excludeSshConfig(home, both[0]?.dir ?? '')
-    assert.equal(readFileSync(file, 'utf8'), 'Host *\n  ConnectTimeout 7\n')
+    assert.equal(readFileSync(file, 'utf8'), 'IgnoreUnknown OfNoVersion\nHost *\n  ConnectTimeout 7\n  OfNoVersion yes\n')
     await Promise.all(doors.map(closeDoor))
   })
 

@@ -1,6 +1,6 @@
 // Logins that Vault makes for a real sshd, by the whole path: `sallyport exec` on the built cli, a token of the issuer, plain ssh.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -8,6 +8,7 @@ import { startIssuer, type Issuer } from '../../world/issuer/issuer.ts'
 import { startSshd, type SshServer, type SshServerOptions } from '../../world/sshd/server.ts'
 import { startVault, type Vault } from '../../world/vault/vault.ts'
 import { root, run, type Ran } from './exec-stage.ts'
+import { inOwnHome } from './own-home.ts'
 import { cli } from './ssh-stage.ts'
 
 /** As vault-ssh-helper does on a host, with what PAM gives it. */
@@ -22,6 +23,7 @@ describe('ssh through sallyport exec, with logins that Vault makes', () => {
 
   before(async () => {
     dir = mkdtempSync(path.join(os.tmpdir(), 'sallyport-ssh-vault-'))
+    mkdirSync(path.join(dir, 'home'))
     issuer = await startIssuer()
     vault = await startVault({ issuer: { url: issuer.url, address: issuer.address }, policies: { ssh: ['ssh/*', 'sys/leases/*'] } })
     vault.jwtRoles.set('ci', { boundAudiences: ['vault'], policies: ['ssh'] })
@@ -45,7 +47,6 @@ describe('ssh through sallyport exec, with logins that Vault makes', () => {
       settings: ['PubkeyAuthentication no', 'PermitRootLogin yes', 'PasswordAuthentication yes'],
     })
 
-  /** A name of its own: runs of one user share a configuration of ssh. */
   const exec = (sshd: SshServer, credential: string, line: string): Promise<Ran> => {
     const config = path.join(dir, 'sallyport.yml')
     writeFileSync(
@@ -62,9 +63,8 @@ rules:
     )
     rmSync(path.join(dir, 'rec'), { recursive: true, force: true })
     const environment = issuer.grant({ repository: 'acme/shop', event_name: 'push' })
-    return run(process.execPath, [cli, 'exec', '--config', config, '--out', path.join(dir, 'rec'), '--', 'sh', '-c', line], dir, {
-      ...environment,
-    })
+    const args = [cli, 'exec', '--config', config, '--out', path.join(dir, 'rec'), '--', 'sh', '-c', line]
+    return run(...inOwnHome(path.join(dir, 'home'), process.execPath, args), dir, { ...environment })
   }
   const recorded = (): string =>
     readdirSync(path.join(dir, 'rec'), { withFileTypes: true })
