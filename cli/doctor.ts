@@ -2,6 +2,7 @@
 // It logs in only where columns are masked, and gives back what it borrowed for that.
 import path from 'node:path'
 import { findConfig, readText } from './find-config.ts'
+import { countWords } from './policy-check.ts'
 import type { Io } from './io.ts'
 import { parsePolicy } from '../gateway/policy/parse-policy.ts'
 import { SallyportError } from '../gateway/core/errors.ts'
@@ -47,12 +48,18 @@ async function examine(options: DoctorOptions, script: string, io: Io, tell: (fi
       id: 'E16',
       what: `policy ${name}`,
       state: 'fine',
-      words: `${policy.connections.size} connections, ${policy.rules.length} rules`,
+      words: countWords(policy),
       fix: null,
     })
   } catch (error) {
     const known = error instanceof SallyportError ? error : null
-    tell({ id: known?.id ?? 'E34', what: 'policy', state: 'bad', words: known?.message ?? 'it cannot be read', fix: known?.fix ?? null })
+    tell({
+      id: known?.id ?? 'E34',
+      what: 'policy',
+      state: 'bad',
+      words: known === null ? 'it cannot be read' : [known.message, known.why].filter(one => one !== null).join(': '),
+      fix: known?.fix ?? null,
+    })
   }
   for (const finding of checkMachine(io.environment)) tell(finding)
   for (const finding of await checkEndpoints(io.environment)) tell(finding)

@@ -1,5 +1,5 @@
 // `sallyport exec`: the Action's main job without GitHub. Starts a gateway, runs COMMAND with the variables of its endpoints, seals the recording.
-// COMMAND's own status is ours; 125 and below-5 statuses are only used when COMMAND never ran, or its recording could not be sealed.
+// COMMAND's own status is ours; others are used only when COMMAND never ran, or its recording could not be sealed.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, rmSync } from 'node:fs'
@@ -80,7 +80,7 @@ function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchReque
     kind: 'launch',
     policy: { kind: 'text', text: readText(config), name: path.resolve(config) },
     connections: options.connection,
-    token: options.tokenFile === undefined ? null : readText(options.tokenFile).trim(),
+    token: tokenOf(options.tokenFile, io),
     audience: '',
     githubToken: io.environment['GITHUB_TOKEN'] ?? '',
     pullRequest: options.pullRequest ?? null,
@@ -95,6 +95,16 @@ function requestOf(options: ExecOptions, clientDir: string, io: Io): LaunchReque
     attest: false,
     ...(options.signingKey === undefined ? {} : { signingKey: readText(options.signingKey) }),
   }
+}
+
+/** The token of a file; null where the gateway is to ask GitHub for one. */
+function tokenOf(file: string | undefined, { environment }: Io): string | null {
+  if (file !== undefined) return readText(file).trim()
+  if (environment['ACTIONS_ID_TOKEN_REQUEST_URL'] !== undefined || environment['GITHUB_ACTIONS'] === 'true') return null
+  throw new SallyportError('TOKEN_UNAVAILABLE', 'there is no OIDC token', {
+    why: 'this is no GitHub job, and no --token-file was given',
+    fix: 'give a token of one of the issuers by --token-file FILE, or run it in a job with `permissions: { id-token: write }`',
+  })
 }
 
 function startOf(command: readonly string[], environment: Readonly<Record<string, string>>, user: SystemUser | null): RunAs {

@@ -1,6 +1,7 @@
 // The policy file a command reads when none is named: `.github/sallyport.yml`, then `sallyport.yml`.
 import { existsSync, readFileSync } from 'node:fs'
 import { SallyportError } from '../gateway/core/errors.ts'
+import { fileTrouble } from '../gateway/core/file-trouble.ts'
 
 const PLACES = ['.github/sallyport.yml', 'sallyport.yml']
 
@@ -20,7 +21,6 @@ export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'
-    throw new SallyportError('UNREADABLE', `cannot read ${file} (${reason})`, { cause })
+    throw new SallyportError('UNREADABLE', `cannot read ${file}`, { why: fileTrouble(cause), fix: 'check the path', cause })
   }
 }

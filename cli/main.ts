@@ -10,9 +10,11 @@ import { policyExplain } from './policy-explain.ts'
 import { policyTest } from './policy-test.ts'
 import { printError } from './print-error.ts'
 import { replay } from './replay.ts'
+import { tellUsageErrors } from './usage-error.ts'
 import { verify } from './verify.ts'
 
 const USAGE = 2
+const POLICY = 'policy file (default: .github/sallyport.yml, then sallyport.yml)'
 const gatewayScript = path.join(import.meta.dirname, 'gateway.mjs')
 const io = processIo()
 
@@ -41,17 +43,16 @@ function describe(io: Io, done: (status: number) => void): Command {
     // Options after COMMAND are its own.
     .enablePositionalOptions()
     .configureOutput({ writeOut: text => io.stdout(text), writeErr: text => io.stderr(text) })
-    .showHelpAfterError('(sallyport help)')
 
   program
     .command('exec')
     .description('run COMMAND with a gateway; its exit status is ours')
     .usage('[options] -- COMMAND…')
     .argument('[command...]')
-    .option('--config <file>', 'policy file (default: .github/sallyport.yml, then sallyport.yml)')
+    .option('--config <file>', POLICY)
     .option('--connection <name>', 'connection to open, may be repeated (default: all that the identity may open)', collect, [])
     .option('--token-file <file>', "OIDC token (default: from GitHub's variables)")
-    .option('--gateway <url>', 'a standalone gateway instead of one on this machine')
+    .option('--gateway <url>', 'a standalone gateway instead of one on this machine (not in this version)')
     .option('--pull-request <number>', 'where people are asked', readNumber)
     .option('--out <dir>', 'gets the sealed recording (default: sallyport-recording, or the next with a number that is free)')
     .option('--user <name>', 'run COMMAND as this user, without the variables that mint tokens')
@@ -82,22 +83,23 @@ function describe(io: Io, done: (status: number) => void): Command {
   const policy = program.command('policy').description('check, test and explain the policy file')
   policy
     .command('check')
-    .option('--config <file>')
+    .description('read the file, and say all that is wrong with it')
+    .option('--config <file>', POLICY)
     .option('--schema', 'print the JSON Schema instead')
     .action(options => done(policyCheck(options, io)))
   policy
     .command('test')
-    .description('run its tests:')
-    .option('--config <file>')
+    .description("run the file's own tests:")
+    .option('--config <file>', POLICY)
     .option('--format <format>', 'text, tap, junit or github')
     .action(async options => done(await policyTest(options, io)))
   policy
     .command('explain')
     .description('say why: policy explain --claims claims.json --connection NAME -- COMMAND')
     .argument('<command...>')
-    .option('--config <file>')
+    .option('--config <file>', POLICY)
     .requiredOption('--claims <file>', "the token's claims, as JSON")
-    .requiredOption('--connection <name>')
+    .requiredOption('--connection <name>', 'of the policy')
     .option('--issuer <name>', "entry of issuers: (default: by the claims' iss)")
     .option('--json', 'one JSON object on stdout')
     .passThroughOptions()
@@ -105,7 +107,7 @@ function describe(io: Io, done: (status: number) => void): Command {
 
   program
     .command('gateway')
-    .description('the standalone gateway service')
+    .description('the standalone gateway service (not in this version)')
     .option('--config <file>')
     .option('--listen <address>')
     .option('--admin <address>')
@@ -119,10 +121,11 @@ function describe(io: Io, done: (status: number) => void): Command {
   program
     .command('doctor')
     .description('check the set-up, and say what to do')
-    .option('--config <file>')
+    .option('--config <file>', POLICY)
     .option('--json', 'one JSON object on stdout')
     .action(async options => done(await doctor(options, gatewayScript, io)))
 
+  tellUsageErrors(program, text => io.stderr(text))
   return program
 }
 

@@ -45,7 +45,8 @@ function missingFiles(file: PolicyFile, name: string): readonly string[] {
   })
 }
 
-function countWords(file: PolicyFile): string {
+/** How much is in it, for people. */
+export function countWords(file: PolicyFile): string {
   const counts: readonly (readonly [number, string])[] = [
     [file.connections.size, 'connection'],
     [file.groups.size, 'group'],

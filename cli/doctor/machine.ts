@@ -9,7 +9,7 @@ export function checkMachine(environment: Readonly<Record<string, string>>): rea
 
 function isolation(environment: Readonly<Record<string, string>>): Finding {
   const what = 'isolation: user'
-  const fix = 'use a Linux runner whose user has passwordless sudo, isolation: none (a guard rail only), or a remote gateway'
+  const fix = 'use a Linux runner whose user has passwordless sudo, or isolation: none (a guard rail only)'
   if (environment['GITHUB_ACTIONS'] !== 'true')
     return {
       id: 'E18',

@@ -25,7 +25,7 @@ async function checkTarget(entry: ConnectionEntry, policy: PolicyFile): Promise<
     await once(socket, 'connect', { signal: AbortSignal.timeout(WITHIN_MS) })
   } catch {
     socket.destroy()
-    const fix = 'hosted runners are outside your network: use a self-hosted runner, join the network first, or use a remote gateway'
+    const fix = 'hosted runners are outside your network: use a self-hosted runner, or join the network in an earlier step'
     return [{ id: 'E07', what, state: 'bad', words: `${connection.host}:${connection.port} cannot be reached from here`, fix }]
   }
   const reached: Finding = { id: 'E07', what, state: 'fine', words: `${connection.host}:${connection.port} can be reached`, fix: null }

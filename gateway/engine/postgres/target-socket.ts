@@ -191,7 +191,7 @@ async function handshake(socket: net.Socket, connection: Connection, signal: Abo
 function unreachable(connection: Connection, why: string, cause: unknown): SallyportError {
   return new SallyportError('TARGET_UNREACHABLE', `cannot reach ${connection.host}:${connection.port} for ${connection.name}: ${why}`, {
     why: 'the gateway itself has no route to the target, or nothing listens there',
-    fix: 'use a runner inside the network, a tunnel before this step, or a remote gateway',
+    fix: 'use a runner inside the network, or a tunnel before this step',
     cause,
   })
 }
