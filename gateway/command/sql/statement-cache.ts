@@ -2,6 +2,7 @@
 // only in integer literals is the same command with another text, unless a literal decided something.
 import type { Catalog } from './catalog.ts'
 import { readSql } from './read-sql.ts'
+import { RecentShapes } from './recent-shapes.ts'
 import { RecentTexts } from './recent-texts.ts'
 import type { SqlContext, SqlStatement } from './sql-statement.ts'
 import { TextShape } from './text-shape.ts'
@@ -37,7 +38,7 @@ export interface CacheCounts {
 /** Reads like `readSql`, and remembers. One for all sessions of a gateway; bounded, the least recently used go first. */
 export class StatementCache {
   readonly #recent = new RecentTexts()
-  readonly #recentShapes = new RecentTexts()
+  readonly #recentShapes = new RecentShapes()
   readonly #entries = new Map<string, Entry>()
   readonly #maxBytes: number
   readonly #shape = new TextShape(MAX_TEXT_BYTES)
@@ -60,17 +61,19 @@ export class StatementCache {
     const same = this.#recent.find(text, text.length, prefix)
     if (same !== null) return this.#hit(same)
     const length = this.#shape.measure(text)
-    const alike = length < 0 ? null : this.#recentShapes.find(this.#shape.bytes, length, prefix)
+    const alike = length < 0 ? null : this.#recentShapes.find(this.#shape, length, prefix)
     if (alike !== null) return this.#hit(alike, text.toString('latin1'))
     const { statements, isShape } = this.#look(text, context, prefix, length)
-    if (isShape) this.#recentShapes.keep(this.#shape.bytes, length, prefix, statements)
+    if (isShape) this.#recentShapes.keep(this.#shape, length, prefix, statements)
     if (statements.every(isLasting)) this.#recent.keep(text, text.length, prefix, statements)
     return statements
   }
 
   #hit(known: readonly SqlStatement[], text: string | null = null): readonly SqlStatement[] {
     this.#hits += 1
-    return text === null ? known : known.map(statement => withText(statement, text))
+    const [only] = known
+    if (text === null || only === undefined) return known
+    return [withText(only, text)]
   }
 
   /** The large table, and what is in neither is read. @param length of the shape; below zero = the text has none. */

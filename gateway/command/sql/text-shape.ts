@@ -2,26 +2,33 @@
 // where digits that stand alone can be nothing but integer literals.
 
 const ZERO = 0x30
-const NINE = 0x39
-const DOT = 0x2e
-const DOLLAR = 0x24
 /** Longer runs of digits are not of type integer, so they may call another function. */
 const MAX_DIGITS = 9
 
-const WORD = 1
-const OTHER = 2
+const OTHER = 0
+const LETTER = 1
+const DOT = 2
+const DIGIT = 3
+const DOLLAR = 4
+const NONE = 5
 
-/** What each byte may be in a text that has a shape: nothing (0), part of a word or number, or something else that is harmless. */
-const classes = new Uint8Array(256)
-for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789') classes[character.charCodeAt(0)] = WORD
-for (const character of ' \t\n\r,.()=<>*+%;[]:|!&^~#@?$') classes[character.charCodeAt(0)] = OTHER
+/** What each byte may be in a text that has a shape. */
+const classes = new Uint8Array(256).fill(NONE)
+for (const character of 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_') classes[character.charCodeAt(0)] = LETTER
+for (const character of ' \t\n\r,()=<>*+%;[]:|!&^~#@?') classes[character.charCodeAt(0)] = OTHER
+for (const character of '0123456789') classes[character.charCodeAt(0)] = DIGIT
+classes['.'.charCodeAt(0)] = DOT
+classes['$'.charCodeAt(0)] = DOLLAR
 
 export class TextShape {
   /** Where the last shape stands. */
   readonly bytes: Buffer
+  /** The same by four bytes, to be looked up quickly; the last word of a shape is filled up with zeros. */
+  readonly words: Int32Array
 
   constructor(maxBytes: number) {
-    this.bytes = Buffer.allocUnsafe(maxBytes)
+    this.bytes = Buffer.allocUnsafeSlow((maxBytes + 7) & ~3)
+    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >> 2)
   }
 
   /**
@@ -30,41 +37,46 @@ export class TextShape {
    */
   measure(text: Buffer): number {
     const out = this.bytes
+    const size = text.length
     let length = 0
-    let before = OTHER
-    for (let at = 0; at < text.length; at++) {
+    // After a letter, a dot or a dollar digits are part of a name, a number or a parameter.
+    let isFree = true
+    for (let at = 0; at < size; at++) {
       const byte = text[at] ?? 0
-      const kind = classes[byte] ?? 0
-      if (kind === 0) return -1
-      if (byte >= ZERO && byte <= NINE && before === OTHER) {
-        const end = endOfDigits(text, at)
-        if (isAlone(text, at, end)) {
-          out[length++] = ZERO
-          at = end - 1
-          before = WORD
-          continue
-        }
+      const kind = classes[byte] ?? NONE
+      if (kind < DIGIT) {
+        out[length++] = byte
+        isFree = kind === OTHER
+        continue
       }
-      if (byte === DOLLAR && !isDigit(text[at + 1])) return -1
-      out[length++] = byte
-      // After a dot or a dollar digits are part of a number or a parameter.
-      before = byte === DOT || byte === DOLLAR ? WORD : kind
+      if (kind === DIGIT) {
+        const end = endOfDigits(text, at)
+        if (isFree && isAlone(text, at, end)) out[length++] = ZERO
+        else for (let digit = at; digit < end; digit++) out[length++] = text[digit] ?? 0
+        at = end - 1
+      } else if (kind === DOLLAR && isDigitAt(text, at + 1)) out[length++] = byte
+      else return -1
+      isFree = false
     }
+    for (let end = length; (end & 3) !== 0; end++) out[end] = 0
     return length
   }
 }
 
+/** Behind the digits that begin here. */
 function endOfDigits(text: Buffer, from: number): number {
-  let end = from
-  while (isDigit(text[end])) end += 1
+  let end = from + 1
+  while (isDigitAt(text, end)) end += 1
   return end
 }
 
 function isAlone(text: Buffer, from: number, end: number): boolean {
-  const next = text[end]
-  return end - from <= MAX_DIGITS && (next === undefined || (classes[next] !== WORD && next !== DOT))
+  if (end - from > MAX_DIGITS) return false
+  if (end === text.length) return true
+  const next = classes[text[end] ?? 0]
+  return next !== LETTER && next !== DOT
 }
 
-function isDigit(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= ZERO && byte <= NINE
+function isDigitAt(text: Buffer, at: number): boolean {
+  return at < text.length && classes[text[at] ?? 0] === DIGIT
 }

@@ -153,4 +153,21 @@ describe('the shape of a text', () => {
   for (const text of ["'1'", '"a1"', '1 - 2', '1 -- 2', '1 / 2', '$$1$$', 'a\\1', 'é1', '$a$ 1 $a$']) {
     it(`of ${text} is not told`, () => assert.equal(shapeOf(text), null))
   }
+
+  it('of any text is the text with its free integers as 0, by bytes and by words', () => {
+    const model = (text: string): string | null =>
+      /[^a-zA-Z_0-9 \t\n\r,.()=<>*+%;[\]:|!&^~#@?$]|\$(?!\d)/.test(text) ? null : text.replaceAll(/(?<![\w.$])\d{1,9}(?![\w.])/g, '0')
+    const part = fc.constantFrom('a', 'Z_', '1', '23', '123456789', '0123456789', '.', '$', '$1', ' ', ',', '(', '=', ';', '-', "'", 'é')
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 12 }), parts => {
+        const text = parts.join('')
+        const expected = model(text)
+        assert.equal(shapeOf(text), expected)
+        if (expected === null) return
+        const words = Buffer.from(shape.words.slice(0, (expected.length + 3) >> 2).buffer)
+        assert.equal(words.toString('latin1'), expected.padEnd(words.length, '\0'))
+      }),
+      { numRuns: 2000 },
+    )
+  })
 })
