@@ -9,6 +9,7 @@ import type { MaskClosure } from '../../command/sql/plan-mask-closure.ts'
 import { copyOfPatterns } from '../../command/sql/plan-mask-copy.ts'
 import { planMasks } from '../../command/sql/plan-mask.ts'
 import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
+import { isTree } from '../../command/sql/syntax-tree.ts'
 import { Refusal } from '../../core/errors.ts'
 import type { Masker } from '../../core/masker.ts'
 import type { MaskDesk, MaskDeskFor } from './mask-desk.ts'
@@ -53,8 +54,8 @@ interface Known {
 class ResultMaskDesk {
   readonly #masker: Masker
   readonly #rulesKey: string
-  /** Plans of statements that depend on nothing but the catalog and the path: texts that are read once and run often. */
-  readonly #plans = new WeakMap<SqlStatement, Known>()
+  /** Plans by tree, where they depend on nothing but the catalog and the path: texts of one shape have one tree. */
+  readonly #plans = new WeakMap<object, Known>()
   #closure: MaskClosure | null = null
   /** A statement of the transaction under way touched masked columns: what deferred triggers say at its end may show them. */
   #isTainted = false
@@ -123,11 +124,12 @@ class ResultMaskDesk {
     const now = context.catalog === null ? { ...context, searchPath: null } : context
     const [only] = statements
     if (only === undefined || statements.length > 1 || only.names.length > 0) return planMasks(statements, closure, now)
-    const known = this.#plans.get(only)
+    const tree = isTree(only.node) ? only.node : only
+    const known = this.#plans.get(tree)
     if (known !== undefined && known.catalog === closure.catalog && known.searchPath === now.searchPath) return [known.plan]
     const plans = planMasks(statements, closure, now)
     const [plan] = plans
-    if (plan !== undefined) this.#plans.set(only, { catalog: closure.catalog, searchPath: now.searchPath, plan })
+    if (plan !== undefined) this.#plans.set(tree, { catalog: closure.catalog, searchPath: now.searchPath, plan })
     return plans
   }
 
