@@ -6,12 +6,14 @@ import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
 import { AGE_SUFFIX, SESSIONS_FOLDER } from '../gateway/record/layout.ts'
 import { readWhole } from '../gateway/record/recording-source.ts'
 import type { RecordingSource } from '../gateway/record/recording-source.ts'
+import { tailOf, withTail } from '../gateway/record/terminal-tail.ts'
 import { readCast } from '../gateway/terminal/cast.ts'
 import { terminalText } from '../gateway/terminal/terminal-text.ts'
 
 const MAX_TEXT_LINES = 10_000
 /** What is recorded of one terminal stays below it: 80 Mi characters, at most three bytes each. */
 const MAX_CAST_BYTES = 256 * 1024 * 1024
+const MAX_TAIL_BYTES = 1024 * 1024
 
 export interface RecordedCast {
   /** asciicast v2. */
@@ -59,7 +61,12 @@ export class RecordedTerminals {
       : { content: stored, isWhole: stored.at(-1) === 10 }
     if (opened === null)
       throw new SallyportError('UNREADABLE', `${name} cannot be opened with this identity`, { fix: 'give the key file of an auditor' })
-    return { text: opened.content.toString('utf8'), isWhole: opened.isWhole }
+    const tail = tailOf(name)
+    const isTailed = !opened.isWhole && this.#source.form === 'folder' && this.#source.others.includes(tail)
+    const content = isTailed
+      ? withTail(opened.content, await readWhole(this.#source, tail, MAX_TAIL_BYTES), this.#identities ?? [])
+      : opened.content
+    return { text: content.toString('utf8'), isWhole: opened.isWhole }
   }
 
   /** What stood in it, each line marked as its own: nothing of it can look like a line of ours, or obey itself. */

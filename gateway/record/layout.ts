@@ -16,10 +16,14 @@ export const AGE_SUFFIX = '.age'
 /** Blocks that a running log keeps back for its last words. */
 export const RESERVE_FILE = '.reserve'
 
-/** True for what a running log needs beside the recording, and a sealed one does not. */
+/** True for what a running log needs beside the recording, and a sealed one does not, `/` between its parts. */
 export function isLeftover(name: string): boolean {
   const drafts = [CHECKPOINT_FILE, STATEMENT_FILE, REPLAY_FILE, REPLAY_FILE + AGE_SUFFIX, KEYS_FILE]
-  return name === RESERVE_FILE || drafts.some(file => name === `${file}.tmp`)
+  return (
+    name === RESERVE_FILE ||
+    drafts.some(file => name === `${file}.tmp`) ||
+    /^sessions\/[A-Za-z0-9_-]+\.cast\.tail\.age(?:\.tmp)?$/.test(name)
+  )
 }
 
 /** True for a name of the layout, `/` between its parts. */

@@ -45,7 +45,7 @@ export async function recoverRunLog(dir: string): Promise<Recovery> {
   }
 }
 
-/** Sealed ones stay as they are: age knows where their last whole chunk ends. */
+/** Sealed ones stay as they are, each with its tail: age knows where their last whole chunk ends. */
 async function mendTerminals(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     if (!name.endsWith('.cast')) continue

@@ -3,13 +3,14 @@ import path from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
 import type { Clock } from '../core/clock.ts'
 import type { TerminalSize } from '../core/terminal.ts'
-import { AgeWriter } from './age/age-file.ts'
+import { addressTo, AgeWriter } from './age/age-file.ts'
 import type { AgeKey } from './age/age-keys.ts'
 import { castEvent, castHeader } from './cast.ts'
 import type { CastKind } from './cast.ts'
 import { LogFile } from './log-file.ts'
 import type { Disk } from './log-file.ts'
 import { PasswordPrompt } from './password-prompt.ts'
+import { TerminalTail } from './terminal-tail.ts'
 
 const DEFAULT_SIZE: TerminalSize = { columns: 80, rows: 24 }
 const MAX_SIDE = 1000
@@ -43,6 +44,7 @@ export class TerminalFile {
   readonly name: string
   readonly #file: LogFile
   readonly #age: AgeWriter | null
+  readonly #tail: TerminalTail | null
   readonly #clock: Clock
   readonly #limits: TerminalLimits
   readonly #openedMs: number
@@ -60,7 +62,8 @@ export class TerminalFile {
     this.name = name
     this.#clock = clock
     this.#limits = limits
-    this.#age = recipients === null ? null : new AgeWriter(recipients)
+    this.#age = recipients === null ? null : new AgeWriter(addressTo(recipients))
+    this.#tail = recipients === null ? null : new TerminalTail(disk, dir, name, recipients)
     this.#openedMs = clock.monotonicMs()
     this.#file = new LogFile(disk, path.join(dir, name))
     const { columns, rows } = sizeOf(size)
@@ -108,13 +111,20 @@ export class TerminalFile {
     this.#queue(line)
   }
 
-  /** One write for all that waits; sealed, what fills no chunk of age yet goes on waiting in memory. */
+  /** One write for all that waits; sealed, one more for what fills no chunk of age yet. */
   flush(): void {
     if (this.#pending.length === 0) return
     const plain = Buffer.from(this.#pending.join(''), 'utf8')
     this.#pending = []
     this.#pendingBytes = 0
-    this.#write(this.#age === null ? plain : this.#age.push(plain))
+    if (this.#age === null) {
+      this.#write(plain)
+      return
+    }
+    // The chunk first: the tail before it holds nothing that is not in it.
+    this.#write(this.#age.push(plain))
+    const { offset, bytes } = this.#age.held
+    this.#tail?.write(offset, bytes)
   }
 
   /** Everything is on disk, for good. */
@@ -126,6 +136,7 @@ export class TerminalFile {
     this.flush()
     if (this.#age !== null) this.#write(this.#age.end())
     this.#file.sync()
+    this.#tail?.remove()
     this.#close()
   }
 

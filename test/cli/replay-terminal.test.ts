@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Io } from '../../cli/io.ts'
 import { progressOn } from '../../cli/progress.ts'
 import { replay } from '../../cli/replay.ts'
+import { encryptAge } from '../../gateway/record/age/age-file.ts'
 import { sealedSampleRun } from '../../world/recording/sample-run.ts'
 import { auditor, auditorSecret, commandOf, logIn, openingOf, temporaryFolder } from '../record/recordings.ts'
 import { listening } from './recording-io.ts'
@@ -85,7 +86,7 @@ describe('sallyport replay of a terminal', () => {
     assert.equal(stdout().includes('correct horse'), false)
   })
 
-  it('asks for the identity of an encrypted one, and reads whole chunks of one whose gateway died', async () => {
+  it('asks for the identity of an encrypted one, and reads all of one whose gateway died', async () => {
     const sealed = path.join(root, 'sealed')
     const { log } = logIn(sealed, { encryptTo: [auditor().recipient] })
     log.commit(null, [openingOf(log.key)], 'synced')
@@ -98,8 +99,23 @@ describe('sallyport replay of a terminal', () => {
     writeFileSync(identity, `${auditorSecret}\n`)
     const { io, stdout, stderr } = listening()
     await replay(sealed, { format: 'cast', identity }, io)
-    assert.match(stdout(), /line 1000 of a long listing/)
+    assert.match(stdout(), /line 4999 of a long listing[^\n]*\n[^\n]*"i","q"\]\n$/)
     assert.match(stderr(), /the end of sessions\/s-1\.cast\.age is missing/)
+    const text = listening()
+    await replay(sealed, { identity }, text.io)
+    assert.match(text.stdout(), / {2}│ line 4999 of a long listing\n/)
+    // What the tail of another moment would add is not there twice, and not with a gap before it.
+    const tail = path.join(sealed, 'sessions/s-1.cast.tail.age')
+    for (const [offset, adds] of [
+      [0, false],
+      [1 << 30, false],
+    ] as const) {
+      writeFileSync(tail, encryptAge(Buffer.from(`{"offset":${offset}}\nshort`), [auditor().recipient]))
+      const other = listening()
+      await replay(sealed, { format: 'cast', identity }, other.io)
+      assert.equal(other.stdout().includes('short'), adds)
+      assert.match(other.stdout(), /line 1000 of a long listing/)
+    }
     truncateSync(path.join(sealed, 'sessions/s-1.cast.age'), 100)
     await assert.rejects(replay(sealed, { format: 'cast', identity }, listening().io), { code: 'UNREADABLE' })
   })

@@ -2,9 +2,10 @@
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../gateway/core/clock.ts'
 import { openRunLog } from '../../gateway/record/run-log.ts'
-import { commandOf, openingOf, origin } from './recordings.ts'
+import { auditor, commandOf, openingOf, origin } from './recordings.ts'
 
-const log = openRunLog({ dir: process.argv[2] ?? '', origin, clock: systemClock })
+const encryptTo = process.argv[3] === 'sealed' ? [auditor().recipient] : []
+const log = openRunLog({ dir: process.argv[2] ?? '', origin, clock: systemClock, encryptTo })
 log.commit(null, [openingOf(log.key)], 'written')
 log.commit('s-1', commandOf(log.nextCommand(), 'shell'), 'written')
 const terminal = log.openTerminal('s-1', 1, { columns: 80, rows: 24 }, 'web: command 1')

@@ -174,8 +174,10 @@ describe('terminals of an encrypted log', () => {
       terminal.input(Buffer.from(marker))
       assert.equal(readableIn(dir, marker), false)
     }
+    assert.ok(existsSync(path.join(dir, 'sessions/s-1.cast.tail.age')))
     await log.seal({ reason: 'finished' })
     assert.equal(readableIn(dir, marker), false)
+    assert.deepEqual(readdirSync(path.join(dir, 'sessions')), ['s-1.cast.age'])
     const stored = readFileSync(path.join(dir, 'sessions/s-1.cast.age'))
     const plain = decryptAge(stored, auditor().identities)!.toString('utf8')
     assert.equal(plain.split('\n').length - 2, 400)

@@ -7,6 +7,17 @@ const CHUNK_BYTES = 64 * 1024
 const TAG_BYTES = 16
 const NONCE_BYTES = 16
 
+/** To whom a file is sealed. May serve more than one content of it: each has a nonce of its own, so no key is used twice. */
+export interface AgeEnvelope {
+  readonly fileKey: Buffer
+  readonly header: Buffer
+}
+
+export function addressTo(recipients: readonly AgeKey[]): AgeEnvelope {
+  const fileKey = randomBytes(FILE_KEY_BYTES)
+  return { fileKey, header: writeHeader(fileKey, recipients) }
+}
+
 /** Encrypts a file as it is written: what `push` and `end` return, put together, is the file. Holds at most one chunk. */
 export class AgeWriter {
   readonly #key: Buffer
@@ -16,11 +27,10 @@ export class AgeWriter {
   #chunks = 0
   #isHeadOut = false
 
-  constructor(recipients: readonly AgeKey[]) {
-    const fileKey = randomBytes(FILE_KEY_BYTES)
+  constructor({ fileKey, header }: AgeEnvelope) {
     const nonce = randomBytes(NONCE_BYTES)
     this.#key = payloadKey(fileKey, nonce)
-    this.#head = Buffer.concat([writeHeader(fileKey, recipients), nonce])
+    this.#head = Buffer.concat([header, nonce])
   }
 
   /** The content of the whole file for whoever writes it; null when it is not as it was written. */
@@ -44,6 +54,11 @@ export class AgeWriter {
     return Buffer.concat(out)
   }
 
+  /** What no chunk holds yet, and how many bytes come before it. */
+  get held(): { readonly offset: number; readonly bytes: Buffer } {
+    return { offset: this.#chunks * CHUNK_BYTES, bytes: Buffer.concat(this.#held) }
+  }
+
   end(): Buffer {
     const head = this.#isHeadOut ? [] : [this.#head]
     this.#isHeadOut = true
@@ -61,7 +76,11 @@ export class AgeWriter {
 
 /** A whole file. */
 export function encryptAge(bytes: Buffer, recipients: readonly AgeKey[]): Buffer {
-  const writer = new AgeWriter(recipients)
+  return sealInto(addressTo(recipients), bytes)
+}
+
+export function sealInto(envelope: AgeEnvelope, bytes: Buffer): Buffer {
+  const writer = new AgeWriter(envelope)
   return Buffer.concat([writer.push(bytes), writer.end()])
 }
 

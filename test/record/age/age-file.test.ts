@@ -7,7 +7,7 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { array, assert as assertProperty, integer, property } from 'fast-check'
-import { AgeWriter, decryptAge, encryptAge } from '../../../gateway/record/age/age-file.ts'
+import { addressTo, AgeWriter, decryptAge, encryptAge } from '../../../gateway/record/age/age-file.ts'
 import { readIdentities, readRecipient } from '../../../gateway/record/age/age-keys.ts'
 import type { AgeIdentity, AgeKey } from '../../../gateway/record/age/age-keys.ts'
 
@@ -64,7 +64,7 @@ describe('an age file', () => {
     assertProperty(
       property(array(integer({ min: 0, max: 90_000 }), { maxLength: 6 }), sizes => {
         const parts = sizes.map(size => randomBytes(size))
-        const writer = new AgeWriter(recipients)
+        const writer = new AgeWriter(addressTo(recipients))
         const file = Buffer.concat([...parts.map(part => writer.push(part)), writer.end()])
         assert.deepEqual(decryptAge(file, identities), Buffer.concat(parts))
       }),
