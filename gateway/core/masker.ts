@@ -63,6 +63,11 @@ export interface ObjectMask {
    * @throws {SyntaxError} when it is not JSON, or nested deeper than any object is: it must not be shown.
    */
   apply(json: Buffer, resource: string): { readonly json: Buffer; readonly covered: readonly CoveredField[] }
+  /**
+   * The answer to a request that failed: its words may quote the object, whole or in part, and are then left out.
+   * @param isWrite a read has nothing to quote but its own question. @throws {SyntaxError} as `apply`.
+   */
+  applyFailure(json: Buffer, resource: string, isWrite: boolean): { readonly json: Buffer; readonly covered: readonly CoveredField[] }
   /** Paths whose values are hidden in objects of this resource; `*` is any key or element. Empty = none. */
   paths(resource: string): readonly (readonly string[])[]
   /** True when the object, JSON, holds a release of helm in which something is covered: its own form hides the mark. */

@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml'
 import { REDACTED } from './blank-value.ts'
 import { readJson } from './exact-json.ts'
 import { Findings } from './findings.ts'
+import { resourceOfObject } from './kind-resource.ts'
 
 type Fields = Record<string, unknown>
 
@@ -80,7 +81,7 @@ function coverManifest(holder: Fields, covers: ReleaseCovers, findings: Findings
       const object: unknown = parse(text, { ...GO_YAML, maxAliasCount: 100 })
       if (!isFields(object)) return part
       const own = new Findings()
-      covers.object(object, resourceOf(object), own)
+      covers.object(object, resourceOfObject(object) ?? '', own)
       findings.take(own)
       return own.all().length === 0 ? part : `${mark}${stringify(object, { ...GO_YAML, lineWidth: 0 })}`
     })
@@ -150,14 +151,6 @@ class Hidden {
     if (this.#words.has(text)) return true
     return text.length >= MIN_PART && [...this.#words].some(word => word.includes(text) || (word.length >= MIN_PART && text.includes(word)))
   }
-}
-
-/** As the API names resources of well-known kinds; rules for others name them so too. */
-function resourceOf(object: Fields): string {
-  const kind = typeof object['kind'] === 'string' ? object['kind'].toLowerCase() : ''
-  const plural = /(?:s|x|ch|sh)$/.test(kind) ? `${kind}es` : /[^aeiou]y$/.test(kind) ? `${kind.slice(0, -1)}ies` : `${kind}s`
-  const [group = '', version] = (typeof object['apiVersion'] === 'string' ? object['apiVersion'] : '').split('/')
-  return version === undefined ? plural : `${plural}.${group}`
 }
 
 function listOf(value: unknown): readonly unknown[] {

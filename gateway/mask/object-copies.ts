@@ -3,28 +3,41 @@ import { REDACTED } from './blank-value.ts'
 import { readJson } from './exact-json.ts'
 import type { FieldRule } from './field-rules.ts'
 import type { Findings } from './findings.ts'
+import { isFields } from './helm-release.ts'
+import { resourceOfObject } from './kind-resource.ts'
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
+/** gzip or zip in base64: some tools pack the copy that they keep (`objectset.rio.cattle.io/applied`). */
+const PACKED = /^\s*(?:H4sI|UEsD)/
+
 /**
- * Covers the copies in annotations, in place. The copy of `kubectl apply` that cannot be read is hidden whole.
- * @param cover covers one document about the resource.
+ * Covers the copies in annotations, in place. The copy of `kubectl apply` that cannot be read is hidden whole; so is what is packed, where
+ * the object has anything to hide.
+ * @param rulesOf rules of a resource. @param cover covers one document about the resource.
  */
 export function coverAnnotations(
   annotations: Record<string, unknown>,
   resource: string,
+  rulesOf: (resource: string) => readonly FieldRule[],
   findings: Findings,
   cover: (value: unknown, resource: string, findings: Findings) => void,
 ): void {
   for (const [name, value] of Object.entries(annotations)) {
-    if (typeof value !== 'string' || !(name === LAST_APPLIED || /^\s*[[{]/.test(value))) continue
+    if (typeof value !== 'string') continue
+    const [rule] = PACKED.test(value) ? rulesOf(resource) : []
+    if (rule !== undefined) {
+      annotations[name] = REDACTED
+      findings.count(rule.rule, `${resource}:copies`)
+    }
+    if (rule !== undefined || !(name === LAST_APPLIED || /^\s*[[{]/.test(value))) continue
     const copy = read(value)
     if (copy === null) {
       if (name === LAST_APPLIED) annotations[name] = REDACTED
       continue
     }
-    const inside = isSecret(copy.value) ? 'secrets' : resource
-    cover(copy.value, inside, findings)
+    const named = isFields(copy.value) ? resourceOfObject(copy.value) : null
+    cover(copy.value, named !== null && rulesOf(named).length > 0 ? named : resource, findings)
     // kubectl writes a line end behind it, and compares.
     annotations[name] = copy.write(copy.value) + (value.endsWith('\n') ? '\n' : '')
   }
@@ -56,8 +69,4 @@ function read(text: string): ReturnType<typeof readJson> | null {
   } catch {
     return null
   }
-}
-
-function isSecret(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Secret'
 }

@@ -9,9 +9,11 @@ import { coverAnnotations, coverManagedFields } from './object-copies.ts'
 import { coverPath } from './object-path.ts'
 import { coverStrings } from './object-strings.ts'
 import { Findings } from './findings.ts'
+import { coverFailure, failureWords, UNSHOWN } from './failure-words.ts'
 import { coverRelease, isFields } from './helm-release.ts'
 import type { ReleaseCovers } from './helm-release.ts'
 import { releaseIn, restoredRelease } from './helm-object.ts'
+import { resourceOfObject, singularOf, storedResource } from './kind-resource.ts'
 
 export interface ObjectMaskParts {
   readonly holding: readonly MaskRule[]
@@ -29,7 +31,11 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
   const rules = fieldRules(holding, lifted, runKey)
   const secretRules = rules.filter(rule => rule.resource === 'secrets')
   const marks = [REDACTED, ENCODED_MARK, ...(text === null ? [] : ['********', '***@'])]
-  const rulesOf = (resource: string): typeof rules => rules.filter(rule => rule.resource === resource)
+  const byResource = new Map<string, (typeof rules)[number][]>()
+  for (const rule of rules) byResource.set(storedResource(rule.resource), [...(byResource.get(storedResource(rule.resource)) ?? []), rule])
+  const rulesOf = (resource: string): typeof rules => byResource.get(storedResource(resource)) ?? []
+  const otherKinds = [...byResource.keys()].filter(resource => resource !== 'secrets').map(singularOf)
+  const mentionsOther = otherKinds.length === 0 ? null : new RegExp(otherKinds.join('|'), 'i')
 
   return {
     mayCover(json, resource) {
@@ -38,6 +44,7 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
       if (resource === 'configmaps' && (secretRules.length > 0 || text !== null) && json.includes('"release"')) return true
       // A Secret may stand in anything; an escape may hide its name.
       if (secretRules.length > 0 && (json.includes('Secret') || json.includes('\\u'))) return true
+      if (mentionsOther !== null && (json.includes('\\u') || mentionsOther.test(json.toString('latin1')))) return true
       return text?.mayFind(json, 0, json.length) ?? false
     },
     apply(json, resource) {
@@ -45,6 +52,21 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
       const findings = new Findings()
       coverDocument(document.value, resource, findings)
       return { json: Buffer.from(document.write(document.value)), covered: findings.all() }
+    },
+    applyFailure(json, resource, isWrite) {
+      const document = readJson(textIn(json))
+      const findings = new Findings()
+      const { value } = document
+      if (isFields(value) && value['kind'] === 'Status') {
+        coverFailure(value, hiddenIn(value, resource), isWrite, resource, findings)
+        coverDocument(value, resource, findings)
+        return { json: Buffer.from(document.write(value)), covered: findings.all() }
+      }
+      const [rule] = rulesOf(resource)
+      if (rule === undefined) return this.apply(json, resource)
+      findings.count(rule.rule, `${resource}:failure`)
+      const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `the server refused it: ${UNSHOWN}` }
+      return { json: Buffer.from(JSON.stringify(status)), covered: findings.all() }
     },
     paths: resource => rulesOf(resource).map(rule => rule.path),
     restoreRelease(written, live, resource) {
@@ -71,24 +93,42 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
     },
   }
 
+  /** What the words of a failure may quote: the object that the request is about, or one that stands inside of it. */
+  function hiddenIn(status: Fields, resource: string): readonly { readonly rule: string; readonly path: readonly string[] }[] {
+    const own = rulesOf(resource)
+    if (own.length > 0) return own
+    const words = failureWords(status)
+    return rules.filter(rule => isDumpOf(singularOf(rule.resource)).test(words)).map(({ rule }) => ({ rule, path: [] }))
+  }
+
   function coverDocument(value: unknown, resource: string, findings: Findings): void {
     if (!isFields(value)) return
-    for (const list of [value['items'], value['rows']]) {
-      if (Array.isArray(list)) for (const item of list) coverDocument(item, resource, findings)
+    const covered: string[] = []
+    for (const name of ['items', 'rows']) {
+      const list = value[name]
+      if (!Array.isArray(list)) continue
+      for (const item of list) coverDocument(item, resource, findings)
+      covered.push(name)
     }
     const own = new Findings()
     // The object of a watch event or of a table's row.
-    if (isFields(value['object'])) coverDocument(value['object'], resource, own)
-    coverObject(value, resource, own)
+    const { object } = value
+    if (isFields(object)) {
+      if (object['kind'] === 'Status') coverFailure(object, hiddenIn(object, resource), false, resource, own)
+      coverDocument(object, resource, own)
+      covered.push('object')
+    }
+    coverObject(value, resource, own, covered)
     if (Array.isArray(value['cells'])) coverCells(value['cells'], resource, own)
     findings.add(own)
   }
 
-  function coverObject(value: Fields, resource: string, findings: Findings): void {
+  /** @param covered keys whose values are covered already. */
+  function coverObject(value: Fields, resource: string, findings: Findings, covered: readonly string[] = []): void {
     const release = coveredRelease(value, resource, findings)
     for (const rule of rulesOf(resource)) coverPath(value, rule, findings)
     if (release !== null && isFields(value['data'])) value['data']['release'] = release
-    coverNested(value, resource, 0, findings)
+    coverNested(value, resource, 0, findings, covered)
     if (findings.needles.size > 0 || text !== null) coverStrings(value, text, findings, resource)
   }
 
@@ -118,19 +158,27 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
     }
   }
 
-  /** Secrets inside of other objects, and copies in annotations at any depth (a pod template has annotations too). */
-  function coverNested(value: unknown, resource: string, depth: number, findings: Findings): void {
+  /** Objects inside of others, of kinds that rules name, and copies in annotations at any depth (a pod template has annotations too). */
+  function coverNested(value: unknown, resource: string, depth: number, findings: Findings, covered: readonly string[] = []): void {
     if (depth > MAX_DEPTH) throw new SyntaxError('nested deeper than any object is')
     if (Array.isArray(value)) {
       for (const item of value) coverNested(item, resource, depth + 1, findings)
       return
     }
     if (!isFields(value)) return
-    if (value['kind'] === 'Secret' && resource !== 'secrets') for (const rule of secretRules) coverPath(value, rule, findings)
-    const inside = value['kind'] === 'Secret' ? 'secrets' : resource
-    if (isFields(value['annotations'])) coverAnnotations(value['annotations'], inside, findings, coverDocument)
+    const named = resourceOfObject(value)
+    const isOther = named !== null && named !== storedResource(resource) && rulesOf(named).length > 0
+    const inside = isOther ? named : resource
+    const { items } = value
+    // What a list holds does not name its kind.
+    const isList = isOther && Array.isArray(items)
+    if (isList) for (const item of items) if (isFields(item)) coverObject(item, inside, findings)
+    if (isOther && !isList) for (const rule of rulesOf(inside)) coverPath(value, rule, findings)
+    if (isFields(value['annotations'])) coverAnnotations(value['annotations'], inside, rulesOf, findings, coverDocument)
     if (Array.isArray(value['managedFields'])) coverManagedFields(value['managedFields'], rulesOf(inside))
-    for (const item of Object.values(value)) coverNested(item, inside, depth + 1, findings)
+    for (const [key, item] of Object.entries(value)) {
+      if (!covered.includes(key) && !(isList && key === 'items')) coverNested(item, inside, depth + 1, findings)
+    }
   }
 
   /** What a custom resource prints in its columns is not said, so where fields are hidden its cells are, all but the name. */
@@ -148,9 +196,9 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
 
 const MAX_DEPTH = 200
 
-/** `ingress` of `ingresses.networking.k8s.io`: it is a part of the kind's name, in lower case. */
-function singularOf(resource: string): string {
-  return (resource.split('.')[0] ?? '').replace(/(?:ies|es|s)$/, '')
+/** An object of the kind in JSON, or as Go prints one, at any depth of quotation. */
+function isDumpOf(kind: string): RegExp {
+  return new RegExp(String.raw`kind[\\"':\s]{1,200}${kind}|${kind}(?:list)?\{`, 'i')
 }
 
 function textIn(json: Buffer): string {

@@ -65,12 +65,68 @@ const watches = [
   `${objects}/secrets?watch=1&includeObject=Object&timeoutSeconds=1`,
 ]
 
+const patch = (kind: string): string => `application/${kind}-patch+json`
+const job = '/apis/batch/v1/namespaces/shop/jobs/migrate'
+const annotation = '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration'
+/** Writes that fail. `isTelling`: the server's own words hold the canary. */
+const failures: readonly Failure[] = [
+  ...['secrets/db', 'configmaps/settings'].flatMap((name): readonly Failure[] => [
+    failing('PATCH', `${objects}/${name}`, patch('merge'), '{"data":{"n":1}}'),
+    failing('PATCH', `${objects}/${name}?dryRun=All`, patch('merge'), '{"data":{"n":1}}'),
+    failing('PATCH', `${objects}/${name}`, patch('merge'), '{"metadata":{"labels":1}}'),
+    failing('PATCH', `${objects}/${name}`, patch('json'), '[{"op":"add","path":"/data/n","value":1}]'),
+    failing('PATCH', `${objects}/${name}`, patch('json'), '[{"op":"add","path":"/metadata","value":1}]'),
+    failing('PATCH', `${objects}/${name}`, patch('json'), `[{"op":"copy","from":"${annotation}","path":"/metadata/labels"}]`),
+    failing('PATCH', `${objects}/${name}`, patch('json'), `[{"op":"move","from":"${annotation}","path":"/metadata/generateName"}]`),
+    failing(
+      'PATCH',
+      `${objects}/${name}`,
+      patch('json'),
+      `[{"op":"add","path":"/metadata/labels","value":{}},{"op":"copy","from":"${annotation}","path":"/metadata/labels/x"}]`,
+    ),
+    failing('PATCH', `${objects}/${name}`, patch('strategic-merge'), '{"data":{"n":1}}', false),
+    failing('PATCH', `${objects}/${name}?fieldManager=x`, 'application/apply-patch+yaml', '{"data":{"password":1}}', false),
+  ]),
+  failing('PATCH', `${objects}/secrets/db`, patch('merge'), '{"data":{"n":"!"}}'),
+  failing('PATCH', `${objects}/secrets/db`, patch('merge'), '{"type":"other"}', false),
+  failing('PUT', `${objects}/secrets/db`, 'application/json', secretOf('db', '{"password":"CANARY!"}')),
+  failing('POST', `${objects}/secrets`, 'application/json', secretOf('new', '{"password":"CANARY!"}')),
+  failing('POST', `${objects}/secrets`, 'application/json', secretOf('new', '"CANARY"')),
+  failing('POST', `${objects}/secrets`, 'application/json', secretOf('db', '{"password":""}'), false),
+  failing('PATCH', job, patch('strategic-merge'), '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"other"}]}}}}'),
+  failing('PATCH', job, patch('merge'), '{"spec":{"completions":"many"}}'),
+]
+
+interface Failure {
+  readonly method: string
+  readonly target: string
+  readonly type: string
+  readonly body: string
+  readonly isTelling: boolean
+}
+
+function failing(method: string, target: string, type: string, body: string, isTelling = true): Failure {
+  return { method, target, type, body, isTelling }
+}
+
+function secretOf(name: string, data: string): string {
+  return `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"${name}"},"data":${data}}`
+}
+
 describe('raw requests to a real API server', () => {
   let stage: RealStage
   let canaries: CanaryObjects
   before(async () => {
     stage = await openStage()
     canaries = await applyCanaries(stage)
+    const env = [{ name: 'PASSWORD', value: canaries.secret.value }]
+    const spec = { restartPolicy: 'Never', containers: [{ name: 'app', image: 'app', env }] }
+    await stage.api.ask('POST', '/apis/batch/v1/namespaces/shop/jobs', {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'migrate' },
+      spec: { template: { spec } },
+    })
   })
   after(() => stage.stop())
 
@@ -155,6 +211,25 @@ describe('raw requests to a real API server', () => {
       assertUnseen(seen.body, canaries.all, `a look after ${JSON.stringify(probe)}`)
     }
   })
+
+  for (const { method, target, type, body, isTelling } of failures) {
+    it(`are refused without a word of what is hidden: ${method} ${target} (${type}) ${body}`, async () => {
+      const sent = body.replaceAll('CANARY', canaries.secret.value)
+      const [direct, through] = [
+        await stage.request('direct', method, target, { headers: { 'content-type': type }, body: sent }),
+        await stage.request('prod', method, target, { headers: { 'content-type': type }, body: sent }),
+      ]
+      assert.ok(direct.status >= 400, `it fails: ${direct.status}`)
+      if (isTelling)
+        assert.ok(
+          canaries.all.some(canary => canary.isIn(direct.body)),
+          'the server itself quotes it',
+        )
+      assertUnseen(through.body, canaries.all, `${method} ${target}`)
+      assert.ok(through.status === direct.status || through.status === 403, through.body.toString())
+      assert.match((JSON.parse(through.body.toString()) as { message: string }).message, /./)
+    })
+  }
 
   it('leave none of it in the recording, which verifies', async () => {
     assertUnseen(await stage.seal(), canaries.all, 'the recording')

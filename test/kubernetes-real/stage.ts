@@ -285,6 +285,7 @@ rules:
   - { name: everything, on: [prod, open], then: allow }
 masks:
   - { name: settings, on: [prod], fields: ["configmaps:data.password"] }
+  - { name: environment, on: [prod], fields: ["jobs.batch:spec.template.spec.containers.env.value"] }
   - { name: nothing, on: [open], fields: ["secrets:data"], unless: [all] }
 `
 }

@@ -1,6 +1,7 @@
 // Fields of API objects are hidden wherever the API puts them, numbers keep their digits, and what is written back is recognised.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import type { MaskRule } from '../../gateway/core/mask-rule.ts'
 import type { ObjectMask } from '../../gateway/core/masker.ts'
 import { maskerFor } from '../../gateway/mask/masker-for.ts'
@@ -77,6 +78,46 @@ describe('the mask of objects', () => {
       apply(masks, { kind: 'Table', rows: [{ cells: ['w', CANARY], object: { spec: { token: CANARY } } }] }, 'widgets.shop.example'),
     )
     assert.deepEqual(apply(masks, { data: { password: 'x' } }, 'pods')['data'], { password: 'x' }, 'another resource is not covered')
+  })
+
+  it('hides the fields of a kind wherever an object of it stands, alone, in a list and in a copy', () => {
+    const masks = maskThat([
+      { fields: [{ resource: 'configmaps', path: ['data', 'password'] }] },
+      { fields: [{ resource: 'ingresses.networking.k8s.io', path: ['spec', 'token'] }] },
+    ])
+    const settings = { apiVersion: 'v1', kind: 'ConfigMap', data: { password: CANARY, mode: 'fast' } }
+    const ingress = { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', spec: { token: CANARY } }
+    for (const inside of [
+      { spec: { resources: [settings, ingress] } },
+      { spec: { objects: { apiVersion: 'v1', kind: 'List', items: [settings, secret] } } },
+      { spec: { objects: { apiVersion: 'v1', kind: 'ConfigMapList', items: [{ data: settings.data }] } } },
+      { spec: { objects: { apiVersion: 'v1', kind: 'SecretList', items: [{ data: secret.data }] } } },
+      { metadata: { annotations: { original: JSON.stringify(settings) } } },
+      { metadata: { annotations: { all: JSON.stringify({ kind: 'SecretList', items: [{ data: secret.data }] }) } } },
+      { kind: 'List', items: [{ spec: { template: settings } }] },
+    ]) {
+      const json = Buffer.from(JSON.stringify(inside))
+      assert.ok(masks.mayCover(json, 'widgets.shop.example'))
+      assertHidden(apply(masks, inside, 'widgets.shop.example'))
+    }
+    assertHidden(apply(masks, ingress, 'ingresses.extensions'))
+    const shown = apply(masks, { kind: 'List', items: [settings] }, 'configmaps')
+    assert.deepEqual(shown['items'], [{ ...settings, data: { password: '[redacted]', mode: 'fast' } }])
+  })
+
+  it('hides a packed copy in an annotation where the object has something to hide', () => {
+    const packed = gzipSync(JSON.stringify(secret)).toString('base64')
+    const object = { metadata: { annotations: { 'objectset.rio.cattle.io/applied': packed, note: 'seen' } } }
+    const { metadata } = apply(maskThat(), object, 'secrets') as { metadata: { annotations: Record<string, string> } }
+    assert.deepEqual(metadata.annotations, { 'objectset.rio.cattle.io/applied': '[redacted]', note: 'seen' })
+    assert.deepEqual(apply(maskThat(), object, 'pods'), object)
+  })
+
+  it('covers what stands in lists within lists in a time that does not double with each', () => {
+    let nested: object = { data: secret.data }
+    for (let depth = 0; depth < 60; depth += 1) nested = { kind: depth % 2 === 0 ? 'SecretList' : 'ConfigMapList', items: [nested] }
+    const masks = maskThat([{ fields: [{ resource: 'configmaps', path: ['data', 'password'] }] }])
+    assertHidden(apply(masks, { spec: nested }, 'widgets.shop.example'))
   })
 
   it('keeps every digit of numbers, and the order of keys', () => {

@@ -2,6 +2,7 @@
 import type { CoveredField, ObjectMask, TextMask } from '../../core/masker.ts'
 import { ItemScanner } from '../../wire/kubernetes/item-scanner.ts'
 import { LineCutter } from '../../wire/kubernetes/line-cutter.ts'
+import { LineMask } from './line-mask.ts'
 
 export interface Shaper {
   /** Masked bytes that may go out now. */
@@ -20,7 +21,6 @@ type Count = (covered: readonly CoveredField[]) => void
 const MAX_DOCUMENT_BYTES = 32 * 1_024 * 1_024
 /** A watch event holds one object, maybe twice. */
 const MAX_EVENT_BYTES = 16 * 1_024 * 1_024
-const MAX_LINE_BYTES = 1_024 * 1_024
 
 /** Nothing is masked here. */
 export function plainShaper(): Shaper {
@@ -28,6 +28,19 @@ export function plainShaper(): Shaper {
 }
 
 export function documentShaper(masks: ObjectMask, resource: string, count: Count): Shaper {
+  return wholeShaper(json => covered(json, masks, resource, count))
+}
+
+/** The words of a request that failed. */
+export function failureShaper(masks: ObjectMask, resource: string, isWrite: boolean, count: Count): Shaper {
+  return wholeShaper(json => {
+    const result = masks.applyFailure(json, resource, isWrite)
+    count(result.covered)
+    return result.json
+  })
+}
+
+function wholeShaper(cover: (json: Buffer) => Buffer): Shaper {
   const parts: Buffer[] = []
   let length = 0
   let items = 0
@@ -41,7 +54,7 @@ export function documentShaper(masks: ObjectMask, resource: string, count: Count
     end() {
       if (length === 0) return []
       items = 1
-      return [covered(Buffer.concat(parts, length), masks, resource, count)]
+      return [cover(Buffer.concat(parts, length))]
     },
     isLive: false,
     get items() {
@@ -108,27 +121,36 @@ export function watchShaper(masks: ObjectMask, resource: string, count: Count): 
   }
 }
 
-/** Text by lines; a line that has not ended waits for its end. */
+/** Text by lines; a line that has not ended waits for its end, and a private key for its last line. */
 export function textShaper(mask: TextMask | null, count: Count): Shaper {
   if (mask === null) return plainShaper()
-  const cutter = new LineCutter(MAX_LINE_BYTES)
+  const lines = new LineMask(mask)
+  const told = new Map<string, number>()
   let items = 0
-  const line = (bytes: Buffer): Buffer => {
-    items += 1
-    if (!mask.mayFind(bytes, 0, bytes.length)) return bytes
-    const { text, found } = mask.apply(bytes.toString('utf8'))
-    if (found.size === 0) return bytes
-    count([...found].map(([rule, values]) => ({ rule, field: 'text', values })))
-    return Buffer.from(text)
+  const shown = (bytes: Buffer): readonly Buffer[] => {
+    for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) items += 1
+    const fresh = [...lines.found].map(([rule, times]) => ({ rule, field: 'text', values: times - (told.get(rule) ?? 0) }))
+    for (const [rule, times] of lines.found) told.set(rule, times)
+    count(fresh.filter(({ values }) => values > 0))
+    return bytes.length === 0 ? [] : [bytes]
   }
   return {
-    push: chunk => cutter.push(chunk).map(line),
-    end: () => [line(cutter.rest())],
+    push: chunk => shown(lines.push(chunk)),
+    end: () => shown(lines.flush()),
     isLive: true,
     get items() {
       return items
     },
   }
+}
+
+/** Text in which a server says why it failed, about objects of which something is hidden. */
+export function refusalShaper(): Shaper {
+  return wholeShaper(text =>
+    text.toString('latin1').trim() === '404 page not found'
+      ? text
+      : Buffer.from('the server refused it, in words that may quote what is hidden\n'),
+  )
 }
 
 function covered(json: Buffer, masks: ObjectMask, resource: string, count: Count): Buffer {

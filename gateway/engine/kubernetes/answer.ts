@@ -8,10 +8,10 @@ import type { KubernetesReading } from '../../command/kubernetes/kubernetes-comm
 import { SallyportError } from '../../core/errors.ts'
 import type { ObjectMask } from '../../core/masker.ts'
 import type { Session } from '../../core/session.ts'
+import { shownHeaders } from './answer-headers.ts'
 import { AnswerRecord } from './answer-record.ts'
-import { documentShaper, listShaper, plainShaper, textShaper, watchShaper } from './answer-shape.ts'
+import { documentShaper, failureShaper, listShaper, plainShaper, refusalShaper, textShaper, watchShaper } from './answer-shape.ts'
 import type { Shaper } from './answer-shape.ts'
-import { answeredHeaders } from './request-headers.ts'
 import { resourceOf } from './write-check.ts'
 
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
@@ -38,9 +38,7 @@ export async function relayAnswer(parts: AnswerParts): Promise<void> {
   const tag = `${answer.statusCode ?? 0} ${answer.statusMessage ?? ''}`.trim()
   try {
     const shaper = shaperFor(parts, record)
-    const headers = answeredHeaders(answer.headers)
-    delete headers['content-encoding']
-    if (parts.warnings.length > 0) headers['warning'] = [...[answer.headers['warning'] ?? []].flat(), ...parts.warnings]
+    const headers = shownHeaders(answer.headers, session.masker.text, isHidden(parts), parts.warnings)
     response.statusCode = answer.statusCode ?? 500
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
     await flow(decoded(answer), shaper, parts, record)
@@ -62,18 +60,27 @@ function shaperFor({ answer, wish, masks, session }: AnswerParts, record: Answer
   const count = record.masked.bind(record)
   if (type === 'application/json' || type === '') {
     if (isForeign) return textShaper(session.masker.text, count)
+    const isRead = wish.command.verb === 'get' || wish.command.verb === 'list' || wish.command.verb === 'watch'
+    if ((answer.statusCode ?? 0) >= 400) return failureShaper(masks, resource, !isRead, count)
     if (wish.command.verb === 'watch' && answer.statusCode === 200) return watchShaper(masks, resource, count)
     const whole = documentShaper(masks, resource, count)
     return wish.command.verb === 'list' ? listShaper(masks, resource, count, whole, MAX_WHOLE_BYTES) : whole
   }
+  const isFailure = (answer.statusCode ?? 0) >= 400
   const isText = type === 'text/plain' || (isForeign && type.startsWith('text/'))
   const isLog = isResource && info.subresource === 'log'
-  if (isText && (isForeign || isLog || !isResource || (answer.statusCode ?? 0) >= 400)) return textShaper(session.masker.text, count)
+  if (isText && isFailure && !isLog && isHidden({ wish, masks })) return refusalShaper()
+  if (isText && (isForeign || isLog || !isResource || isFailure)) return textShaper(session.masker.text, count)
   if (isForeign && session.masker.text === null) return plainShaper()
   throw new SallyportError('MASK_UNPROVEN', `the answer is ${type.slice(0, 100)}, which cannot be read here`, {
     why: 'what cannot be read cannot be masked',
     fix: 'ask for JSON',
   })
+}
+
+/** True when objects of the resource have fields that are hidden; what an application behind a proxy says is its own. */
+function isHidden({ wish, masks }: Pick<AnswerParts, 'wish' | 'masks'>): boolean {
+  return wish.info.kind === 'resource' && wish.info.subresource !== 'proxy' && masks.paths(resourceOf(wish.command)).length > 0
 }
 
 function decoded(answer: IncomingMessage): Readable {

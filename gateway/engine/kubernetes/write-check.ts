@@ -27,6 +27,10 @@ export function resourceOf(command: KubernetesCommand): string {
   return command.resource.split('/')[0] ?? ''
 }
 
+/** They hold copies of the object. Where one does not fit (a label has 63 characters), the server's refusal quotes it. */
+const ANNOTATIONS = ['metadata', 'annotations']
+const LAST_APPLIED = [...ANNOTATIONS, 'kubectl.kubernetes.io/last-applied-configuration']
+
 /** JSON Patch can copy a hidden value into a place that is shown, and can ask whether it equals something. */
 function refuseProbingPatch(resource: string, body: Buffer, masks: ObjectMask): void {
   const paths = masks.paths(resource)
@@ -34,8 +38,8 @@ function refuseProbingPatch(resource: string, body: Buffer, masks: ObjectMask): 
   for (const operation of operationsOf(body)) {
     const { op, from, path } = operation
     const isProbe =
-      (typeof from === 'string' && paths.some(hidden => overlaps(from, hidden))) ||
-      (op === 'test' && (typeof path !== 'string' || paths.some(hidden => overlaps(path, hidden))))
+      (typeof from === 'string' && [...paths, ANNOTATIONS].some(hidden => overlaps(from, hidden))) ||
+      (op === 'test' && (typeof path !== 'string' || [...paths, LAST_APPLIED].some(hidden => overlaps(path, hidden))))
     if (!isProbe) continue
     throw new SallyportError('MASK_UNPROVEN', `this patch reads a masked field of ${resource}`, {
       why: `the operation ${String(op)} would copy it, or tell what it holds`,

@@ -229,6 +229,9 @@ describe('masking of Kubernetes answers', () => {
       [{ op: 'move', from: '/data', path: '/metadata/x' }],
       [{ op: 'copy', from: '', path: '/metadata/x' }],
       [{ op: 'test', path: '/data/password', value: ENCODED }],
+      [{ op: 'copy', from: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration', path: '/metadata/labels/x' }],
+      [{ op: 'move', from: '/metadata/annotations', path: '/metadata/labels' }],
+      [{ op: 'test', path: '/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration', value: '{}' }],
       [
         { op: 'add', path: '/metadata/labels/a', value: 'b' },
         { op: 'copy', from: '/data/pass~0word', path: '/x' },
