@@ -1,6 +1,6 @@
 // What one SFTP request wants: an operation on paths, to be judged; or something on a handle or a name that was judged, or tells nothing.
 import type { SshCommand } from '../../core/command.ts'
-import { openFlag, SftpFields, sftpType } from '../../wire/ssh/sftp.ts'
+import { ATTRIBUTE_SIZE, openFlag, SftpFields, sftpType } from '../../wire/ssh/sftp.ts'
 
 /** `follow`: the operation acts on what the path leads to, not on a link at its end. */
 export interface FilePath {
@@ -10,7 +10,21 @@ export interface FilePath {
 
 export type FileWish =
   /** Judged by its operations, each on all paths. */
-  | { readonly kind: 'judged'; readonly operations: readonly string[]; readonly paths: readonly FilePath[] }
+  | {
+      readonly kind: 'judged'
+      readonly operations: readonly string[]
+      readonly paths: readonly FilePath[]
+      /** Where the first `count` of the paths stand in the packet: after so many other texts. null = they do not stand in it. */
+      readonly sent: { readonly after: number; readonly count: number } | null
+    }
+  /** On the file that the handle was opened for, where there is one: attributes are judged as `setstat`, its content was judged as `write`. */
+  | {
+      readonly kind: 'handle'
+      readonly handle: Buffer
+      readonly setsAttributes: boolean
+      /** Bytes that the file has afterwards; `unknown` where they are not in the request. */
+      readonly size: bigint | 'unknown' | 'same'
+    }
   /** On a handle whose opening was judged, or a look at names and attributes. */
   | { readonly kind: 'passed' }
   /** Not UTF-8, or a request that is not known. */
@@ -27,8 +41,6 @@ const PASSED_EXTENSIONS = new Set([
   'expand-path@openssh.com',
   'home-directory',
   'users-groups-by-id@openssh.com',
-  // Between two handles, each opened by its own judgement.
-  'copy-data',
 ])
 
 /** @throws {SallyportError} PROTOCOL_VIOLATION for a packet that is too short. */
@@ -42,7 +54,9 @@ export function readFileWish(packet: Buffer): FileWish {
       const path = fields.text()
       const flags = fields.uint32()
       const changes = (flags & ~openFlag.read) !== 0
-      const operations = [...((flags & openFlag.read) !== 0 || !changes ? ['read'] : []), ...(changes ? ['write'] : [])]
+      // What is not opened for writing can be read, whatever else is said: CREAT alone is O_RDONLY | O_CREAT.
+      const reads = (flags & openFlag.read) !== 0 || (flags & openFlag.write) === 0
+      const operations = [...(reads ? ['read'] : []), ...(changes ? ['write'] : [])]
       return judged(operations, [[path, true]])
     }
     case sftpType.opendir:
@@ -56,13 +70,14 @@ export function readFileWish(packet: Buffer): FileWish {
     case sftpType.setstat:
       return on('setstat', true)
     case sftpType.rename:
-      return judged(
-        ['rename'],
-        [
-          [fields.text(), false],
-          [fields.text(), false],
-        ],
-      )
+      return judged(['rename'], bothPaths(fields))
+    // Mode, owner and times can be changed by a handle that was opened for reading.
+    case sftpType.fsetstat: {
+      const handle = fields.bytes()
+      const flags = fields.uint32()
+      const size = (flags & ATTRIBUTE_SIZE) === 0 ? 'same' : fields.uint64()
+      return { kind: 'handle', handle, setsAttributes: (flags & ~ATTRIBUTE_SIZE) !== 0, size }
+    }
     case sftpType.symlink:
       return readSymlink(fields)
     case sftpType.extended:
@@ -71,7 +86,6 @@ export function readFileWish(packet: Buffer): FileWish {
     case sftpType.read:
     case sftpType.write:
     case sftpType.fstat:
-    case sftpType.fsetstat:
     case sftpType.readdir:
     case sftpType.lstat:
     case sftpType.stat:
@@ -95,6 +109,7 @@ function readSymlink(fields: SftpFields): FileWish {
       [place, false],
       [says.startsWith('/') ? says : folder + says, true],
     ],
+    { after: 1, count: 1 },
   )
 }
 
@@ -102,35 +117,40 @@ function readExtension(fields: SftpFields): FileWish {
   const name = fields.text() ?? ''
   switch (name) {
     case 'posix-rename@openssh.com':
-      return judged(
-        ['rename'],
-        [
-          [fields.text(), false],
-          [fields.text(), false],
-        ],
-      )
+      return judged(['rename'], bothPaths(fields), { after: 1, count: 2 })
     case 'hardlink@openssh.com':
-      return judged(
-        ['link'],
-        [
-          [fields.text(), false],
-          [fields.text(), false],
-        ],
-      )
+      return judged(['link'], bothPaths(fields), { after: 1, count: 2 })
     case 'lsetstat@openssh.com':
-      return judged(['setstat'], [[fields.text(), false]])
+      return judged(['setstat'], [[fields.text(), false]], { after: 1, count: 1 })
+    // Between two handles, each opened by its own judgement; the second takes bytes that do not pass here.
+    case 'copy-data':
+      fields.bytes()
+      fields.uint64()
+      fields.uint64()
+      return { kind: 'handle', handle: fields.bytes(), setsAttributes: false, size: 'unknown' }
     default:
       return PASSED_EXTENSIONS.has(name) ? passed : { kind: 'refused', reason: 'an sftp extension that is not known' }
   }
 }
 
-function judged(operations: readonly string[], paths: readonly (readonly [string | null, boolean])[]): FileWish {
+function bothPaths(fields: SftpFields): readonly (readonly [string | null, boolean])[] {
+  return [
+    [fields.text(), false],
+    [fields.text(), false],
+  ]
+}
+
+function judged(
+  operations: readonly string[],
+  paths: readonly (readonly [string | null, boolean])[],
+  sent: { readonly after: number; readonly count: number } = { after: 0, count: paths.length },
+): FileWish {
   const known: FilePath[] = []
   for (const [path, follows] of paths) {
     if (path === null) return { kind: 'refused', reason: 'a path that is not UTF-8' }
     known.push({ path, follows })
   }
-  return { kind: 'judged', operations, paths: known }
+  return { kind: 'judged', operations, paths: known, sent }
 }
 
 /** One operation on paths as the target resolved them. */

@@ -20,6 +20,11 @@ export class FileTransfer {
     if (offset !== this.#next) this.#hash = null
   }
 
+  /** Its content is changed by other ways than these bytes. */
+  spoil(): void {
+    this.#hash = null
+  }
+
   take(bytes: Buffer): void {
     this.bytes += bytes.length
     if (this.#hash === null) return
@@ -27,7 +32,7 @@ export class FileTransfer {
     this.#next += BigInt(bytes.length)
   }
 
-  /** null when parts came out of order: then the digest would be of something nobody has. */
+  /** null when parts came out of order, or not through here: then the digest would be of something nobody has. */
   digest(): string | null {
     const digest = this.#hash === null ? null : `sha256:${this.#hash.digest('hex')}`
     this.#hash = null

@@ -1,25 +1,27 @@
 // The file server: every request of the client is looked at, operations on paths are judged with the path as the target resolves it,
 // bytes of files pass through. Not judged: looks at names and attributes (stat, realpath, readlink), which copying needs at every step.
-import path from 'node:path'
 import type { Writable } from 'node:stream'
 import type { Client, ClientChannel, ServerChannel } from 'ssh2'
-import { fileCommand, readFileWish } from '../../command/ssh/file-command.ts'
-import type { FilePath, FileWish } from '../../command/ssh/file-command.ts'
+import { readFileWish } from '../../command/ssh/file-command.ts'
+import type { FileWish } from '../../command/ssh/file-command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
-import { Permit } from '../../core/permit.ts'
-import type { EventBody } from '../../core/events.ts'
 import type { Session } from '../../core/session.ts'
-import { SftpFields, sftpStatus, sftpType, writeRealPath, writeStatus } from '../../wire/ssh/sftp.ts'
+import { SftpFields, sftpStatus, sftpType, writeStatus } from '../../wire/ssh/sftp.ts'
 import { SftpSplitter } from '../../wire/ssh/sftp-splitter.ts'
 import type { SftpPiece } from '../../wire/ssh/sftp-splitter.ts'
 import { ClientOutput } from './client-output.ts'
+import { FileJournal } from './file-journal.ts'
+import { judgeFile } from './file-judge.ts'
+import type { JudgedRequest } from './file-judge.ts'
 import { FileTransfer } from './file-transfer.ts'
 import { PieceWriter, readAll } from './flow.ts'
-import { heldLine, refusalLines } from './held-words.ts'
+import { refusalLines } from './held-words.ts'
+import { SftpAnswers } from './sftp-answers.ts'
+import { SftpRequests } from './sftp-requests.ts'
+import type { SftpRequest } from './sftp-requests.ts'
 import { startProcess } from './target-channel.ts'
+import { TargetPaths } from './target-paths.ts'
 
-/** Requests without an answer; more, and the client is not read until some are answered. */
-const MAX_OUTSTANDING = 1_024
 /** Refusals a client is told of on stderr; the rest are status answers only. */
 const MAX_SAID = 20
 
@@ -31,41 +33,23 @@ export interface SftpRunParts {
   readonly signal: AbortSignal
 }
 
-type Outstanding =
-  | { readonly kind: 'open'; readonly transfer: FileTransfer; readonly startedAt: number }
-  | { readonly kind: 'close'; readonly transfer: FileTransfer | null }
-  | { readonly kind: 'read'; readonly transfer: FileTransfer | null; readonly offset: bigint }
-  | {
-      readonly kind: 'operation'
-      readonly command: number
-      readonly wish: Extract<FileWish, { kind: 'judged' }>
-      readonly startedAt: number
-    }
-  | { readonly kind: 'own'; readonly answer: (packet: Buffer | null) => void }
-  | { readonly kind: 'other' }
-
 export class SftpRun {
   readonly #parts: SftpRunParts
   readonly #output: ClientOutput
   readonly #closed = new AbortController()
-  readonly #outstanding = new Map<number, Outstanding>()
-  readonly #open = new Map<string, { readonly transfer: FileTransfer; readonly startedAt: number }>()
-  /** The file whose content comes in just now: from the client, from the target. */
+  readonly #requests = new SftpRequests()
+  readonly #journal: FileJournal
+  readonly #answers: SftpAnswers
+  /** The file whose content comes from the client just now. */
   #writing: FileTransfer | null = null
-  #reading: FileTransfer | null = null
-  #isWithinAnswer = false
-  /** Answers of the gateway's own that wait for the end of one that has begun. */
-  readonly #later: Buffer[] = []
   #upstream: ClientChannel | null = null
-  #ownId = 0
   #said = 0
-  #answered: () => void = () => {}
-  /** Set while the recording has no room. */
-  #room: Promise<void> | null = null
 
   constructor(parts: SftpRunParts) {
     this.#parts = parts
     this.#output = new ClientOutput(parts.channel)
+    this.#journal = new FileJournal(parts.session)
+    this.#answers = new SftpAnswers(this.#requests, this.#journal, this.#output.stdout)
     parts.channel.once('close', () => {
       this.#upstream?.close()
       this.#end()
@@ -86,12 +70,12 @@ export class SftpRun {
       upstream.on('exit', (code: number | null) => (status = code ?? 255))
       const closed = new Promise<void>(done => upstream.once('close', () => done()))
       await Promise.all([this.#fromClient(upstream), this.#fromTarget(upstream), closed])
-      this.#closeAll()
+      this.#recordRest()
       await this.#output.finish({ kind: 'status', status })
     } catch (error) {
       this.#upstream?.close()
       this.#upstream?.resume()
-      this.#closeAll()
+      this.#recordRest()
       const { text, status } = refusalLines(error)
       this.#output.say(text)
       await this.#output.finish({ kind: 'status', status })
@@ -115,7 +99,7 @@ export class SftpRun {
     const go = (): Promise<unknown> | null => {
       while (!this.#closed.signal.aborted) {
         const piece = splitter.next()
-        if (piece === null) return writer.flush() ? this.#room : this.#drained(upstream)
+        if (piece === null) return writer.flush() ? this.#journal.room : this.#drained(upstream)
         const wait = this.#ask(piece, writer, upstream)
         if (wait !== null) return wait.then(go)
       }
@@ -142,24 +126,34 @@ export class SftpRun {
       return null
     }
     const id = fields.uint32()
-    if (this.#outstanding.has(id)) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: a request number is used twice at a time')
-    const wish = piece.kind === 'head' ? null : readFileWish(piece.bytes)
+    this.#requests.checkNew(id)
+    const wish = piece.kind === 'head' ? null : this.#wishOf(piece.bytes)
     if (wish !== null && wish.kind !== 'passed') {
       writer.flush()
       return this.#request(piece.bytes, id, wish, upstream)
     }
     if (piece.kind === 'head') this.#beginWrite(id, fields)
-    else this.#outstanding.set(id, this.#follow(fields))
+    else this.#requests.add(id, this.#follow(fields))
     writer.add(piece.bytes)
-    if (this.#outstanding.size <= MAX_OUTSTANDING) return null
+    if (this.#requests.hasRoom) return null
     writer.flush()
-    return this.#untilAnswered()
+    return this.#requests.untilRoom()
   }
 
-  async #untilAnswered(): Promise<void> {
-    while (this.#outstanding.size > MAX_OUTSTANDING && !this.#closed.signal.aborted) {
-      await new Promise<void>(resolve => (this.#answered = resolve))
-    }
+  /** A change by a handle is one of the file that was opened. A handle that nobody has is the target's to refuse. */
+  #wishOf(packet: Buffer): Exclude<FileWish, { kind: 'handle' }> {
+    const wish = readFileWish(packet)
+    if (wish.kind !== 'handle') return wish
+    const file = this.#journal.fileOf(wish.handle)
+    if (file === null) return { kind: 'passed' }
+    // Clients that write over a file cut it to the size of what they wrote: it holds what passed here.
+    if (wish.size !== 'same' && wish.size !== BigInt(file.bytes)) file.spoil()
+    if (!wish.setsAttributes && (wish.size === 'unknown' || file.operation === 'write')) return { kind: 'passed' }
+    return { kind: 'judged', operations: ['setstat'], paths: [{ path: file.path, follows: false }], sent: null }
+  }
+
+  #paths(upstream: ClientChannel): TargetPaths {
+    return new TargetPaths(this.#requests, packet => this.#send(upstream, packet))
   }
 
   async #send(upstream: ClientChannel, packet: Buffer): Promise<void> {
@@ -183,114 +177,64 @@ export class SftpRun {
   /** Nobody waits for an answer any more. */
   #end(): void {
     this.#closed.abort()
-    this.#answered()
-    for (const [id, request] of this.#outstanding) {
-      if (request.kind !== 'own') continue
-      this.#outstanding.delete(id)
-      request.answer(null)
-    }
+    this.#requests.end()
   }
 
-  async #request(packet: Buffer, id: number, wish: Exclude<FileWish, { kind: 'passed' }>, upstream: ClientChannel): Promise<void> {
+  async #request(
+    packet: Buffer,
+    id: number,
+    wish: Exclude<FileWish, { kind: 'passed' | 'handle' }>,
+    upstream: ClientChannel,
+  ): Promise<void> {
     switch (wish.kind) {
       case 'refused':
-        this.#append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
+        this.#journal.append({ kind: 'error', command: null, code: 'COMMAND_DENIED', message: wish.reason })
         return this.#refuse(id, `sallyport: denied: ${wish.reason}`, sftpStatus.unsupported)
       case 'judged': {
         const startedAt = performance.now()
-        let command: number
-        let paths: readonly string[]
+        const { session } = this.#parts
+        const signal = AbortSignal.any([this.#parts.signal, this.#closed.signal])
+        let judged: JudgedRequest
         try {
-          paths = await Promise.all(wish.paths.map(wanted => this.#resolve(wanted, upstream)))
-          command = await this.#judge(wish, paths, packet)
+          judged = await judgeFile({ wish, packet, session, signal, paths: this.#paths(upstream), onHeld: text => this.#output.say(text) })
         } catch (error) {
           if (!(error instanceof Refusal)) throw error
           const { text } = refusalLines(error)
           return this.#refuse(id, text, sftpStatus.permissionDenied)
         }
+        const { command, paths, request } = judged
         const isOpen = packet[4] === sftpType.open
         const operation = wish.operations.includes('write') ? 'write' : 'read'
-        this.#outstanding.set(
+        this.#requests.add(
           id,
           isOpen
             ? { kind: 'open', transfer: new FileTransfer(command, paths[0] ?? '', operation), startedAt }
-            : { kind: 'operation', command, wish: { ...wish, paths: paths.map(each => ({ path: each, follows: false })) }, startedAt },
+            : { kind: 'operation', command, operations: wish.operations, paths, startedAt },
         )
-        return this.#send(upstream, packet)
+        return this.#send(upstream, request)
       }
     }
-  }
-
-  async #judge(wish: Extract<FileWish, { kind: 'judged' }>, paths: readonly string[], packet: Buffer): Promise<number> {
-    const { session, signal } = this.#parts
-    const admission = await session.admit(
-      wish.operations.map(operation => fileCommand(operation, paths)),
-      {
-        bytes: () => packet,
-        signal: AbortSignal.any([signal, this.#closed.signal]),
-        onHeld: hold => this.#output.say(heldLine(hold)),
-        notes: [],
-      },
-    )
-    if (!Permit.isMinted(admission.permit)) throw new SallyportError('INTERNAL', 'a command without a permit')
-    if (this.#closed.signal.aborted) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the client went away')
-    return admission.numbers[0] ?? 0
   }
 
   /** The content follows. */
   #beginWrite(id: number, fields: SftpFields): void {
     if (fields.type !== sftpType.write) throw new SallyportError('PROTOCOL_VIOLATION', 'sftp: the client answered what nobody asked')
-    this.#outstanding.set(id, { kind: 'other' })
-    this.#writing = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
+    this.#requests.add(id, { kind: 'other' })
+    this.#writing = this.#journal.fileOf(fields.bytes())
     this.#writing?.at(fields.uint64())
   }
 
   /** What to remember of a request that is not judged, so that its answer is understood. */
-  #follow(fields: SftpFields): Outstanding {
+  #follow(fields: SftpFields): SftpRequest {
     switch (fields.type) {
-      case sftpType.close: {
-        const handle = fields.bytes().toString('latin1')
-        const open = this.#open.get(handle)
-        this.#open.delete(handle)
-        if (open !== undefined) this.#closeFile(open.transfer, open.startedAt)
-        return { kind: 'close', transfer: null }
-      }
-      case sftpType.read: {
-        const transfer = this.#open.get(fields.bytes().toString('latin1'))?.transfer ?? null
-        return { kind: 'read', transfer, offset: fields.uint64() }
-      }
+      case sftpType.close:
+        this.#journal.closed(fields.bytes())
+        return { kind: 'other' }
+      case sftpType.read:
+        return { kind: 'read', transfer: this.#journal.fileOf(fields.bytes()), offset: fields.uint64() }
       default:
         return { kind: 'other' }
     }
-  }
-
-  /** The path without links and dots, by the target's own word; its end stays as it is where the operation acts on the end itself. */
-  async #resolve({ path: wanted, follows }: FilePath, upstream: ClientChannel): Promise<string> {
-    const trimmed = wanted.length > 1 ? wanted.replace(/\/+$/, '') || '/' : wanted
-    const end = path.posix.basename(trimmed)
-    const isPlainEnd = end !== '.' && end !== '..' && end !== ''
-    const whole = follows || !isPlainEnd ? await this.#realPath(trimmed === '' ? '.' : trimmed, upstream) : null
-    if (whole !== null) return whole
-    const folder = await this.#realPath(path.posix.dirname(trimmed), upstream)
-    if (folder !== null && isPlainEnd) return path.posix.join(folder, end)
-    // The folder is not there: the target will say so. Until then the path is judged as it is written.
-    return trimmed.startsWith('/') ? path.posix.normalize(trimmed) : trimmed
-  }
-
-  async #realPath(wanted: string, upstream: ClientChannel): Promise<string | null> {
-    do this.#ownId = (this.#ownId + 1) % 0x1_0000_0000
-    while (this.#outstanding.has(this.#ownId))
-    const id = this.#ownId
-    const answer = new Promise<Buffer | null>(resolve => this.#outstanding.set(id, { kind: 'own', answer: resolve }))
-    if (this.#closed.signal.aborted) this.#end()
-    await this.#send(upstream, writeRealPath(id, wanted))
-    const packet = await answer
-    if (packet === null) throw new Refusal('COMMAND_CANCELLED', null, 'sallyport: cancelled: the connection ended')
-    const fields = new SftpFields(packet)
-    fields.uint32()
-    if (fields.type !== sftpType.name || fields.uint32() !== 1) return null
-    const found = fields.text()
-    return found?.startsWith('/') === true ? found : null
   }
 
   async #refuse(id: number, text: string, status: number): Promise<void> {
@@ -298,14 +242,8 @@ export class SftpRun {
     this.#said += 1
     // Clients show a refusal as "Permission denied"; the reason is said beside it.
     if (this.#said <= MAX_SAID) this.#output.say(line)
-    this.#answer(writeStatus(id, status, line))
+    this.#answers.insert(writeStatus(id, status, line))
     await Promise.resolve()
-  }
-
-  /** An answer of the gateway's own; never within one of the target. */
-  #answer(packet: Buffer): void {
-    if (this.#isWithinAnswer) this.#later.push(packet)
-    else this.#output.stdout.write(packet)
   }
 
   async #fromTarget(upstream: ClientChannel): Promise<void> {
@@ -313,120 +251,16 @@ export class SftpRun {
     const writer = new PieceWriter(this.#output.stdout)
     await readAll(upstream, chunk => {
       splitter.push(chunk)
-      for (let piece = splitter.next(); piece !== null; piece = splitter.next()) this.#pass(piece, writer)
-      return writer.flush() ? this.#room : this.#drained(this.#output.stdout)
+      for (let piece = splitter.next(); piece !== null; piece = splitter.next()) this.#answers.pass(piece, writer)
+      return writer.flush() ? this.#journal.room : this.#drained(this.#output.stdout)
     })
     this.#end()
     // Nothing more can be answered: a client that goes on asking is not waited for.
     this.#parts.channel.push(null)
   }
 
-  /** One piece of the target's. */
-  #pass(piece: SftpPiece, writer: PieceWriter): void {
-    switch (piece.kind) {
-      case 'packet':
-        if (this.#isForClient(piece.bytes)) writer.add(piece.bytes)
-        return
-      case 'head': {
-        const request = this.#answeredBy(new SftpFields(piece.bytes))
-        if (request.kind !== 'read' || piece.bytes[4] !== sftpType.data) throw unasked()
-        this.#reading = request.transfer
-        this.#reading?.at(request.offset)
-        this.#isWithinAnswer = piece.contentBytes > 0
-        writer.add(piece.bytes)
-        return
-      }
-      case 'content':
-        this.#reading?.take(piece.bytes)
-        writer.add(piece.bytes)
-        if (!piece.isLast) return
-        this.#isWithinAnswer = false
-        for (const packet of this.#later.splice(0)) writer.add(packet)
-    }
+  #recordRest(): void {
+    this.#journal.closeAll()
+    this.#requests.record(this.#journal)
   }
-
-  /** The request that this answers; the fields are read up to the number. */
-  #answeredBy(fields: SftpFields): Outstanding {
-    const id = fields.uint32()
-    const request = this.#outstanding.get(id)
-    if (request === undefined) throw unasked()
-    this.#outstanding.delete(id)
-    this.#answered()
-    return request
-  }
-
-  /** Takes note of an answer; false when it is for the gateway itself. */
-  #isForClient(packet: Buffer): boolean {
-    const fields = new SftpFields(packet)
-    if (fields.type === sftpType.version) return true
-    const request = this.#answeredBy(fields)
-    switch (request.kind) {
-      case 'own':
-        request.answer(packet)
-        return false
-      case 'open':
-        if (fields.type === sftpType.handle) this.#open.set(fields.bytes().toString('latin1'), request)
-        else this.#result(request.transfer.command, statusOf(fields), request.startedAt)
-        return true
-      case 'operation': {
-        // Opening a folder answers with a handle, everything else with a status.
-        const status = fields.type === sftpType.status ? fields.uint32() : sftpStatus.ok
-        const { wish, command } = request
-        if (status === sftpStatus.ok) {
-          for (const { path: each } of wish.paths) {
-            this.#append({ kind: 'file', command, path: each, operation: wish.operations.join(', '), bytes: 0, digest: null })
-          }
-        }
-        this.#result(command, status, request.startedAt)
-        return true
-      }
-      // Without content: a status, such as the end of the file.
-      case 'read':
-      case 'close':
-      case 'other':
-        return true
-    }
-  }
-
-  #closeFile(transfer: FileTransfer, startedAt: number, tag = 'ok'): void {
-    const { command, path: file, operation, bytes } = transfer
-    this.#append({ kind: 'file', command, path: file, operation, bytes, digest: transfer.digest() })
-    this.#ended(command, tag, startedAt)
-  }
-
-  #result(command: number, status: number, startedAt: number): void {
-    this.#ended(command, status === sftpStatus.ok ? 'ok' : `sftp status ${status}`, startedAt)
-  }
-
-  #ended(command: number, tag: string, startedAt: number): void {
-    this.#append({ kind: 'result', command, tag, rows: 0, durationMs: performance.now() - startedAt })
-  }
-
-  /** Records; where the disk must catch up, neither side is read until it has. */
-  #append(event: EventBody): void {
-    const { session } = this.#parts
-    if (session.append(event) || this.#room !== null) return
-    this.#room = session.drained().then(() => {
-      this.#room = null
-    })
-  }
-
-  /** Files that were never closed, and operations that were never answered: the connection ended first. */
-  #closeAll(): void {
-    for (const { transfer, startedAt } of this.#open.values()) this.#closeFile(transfer, startedAt, 'ended before the file was closed')
-    this.#open.clear()
-    for (const request of this.#outstanding.values()) {
-      if (request.kind === 'operation') this.#ended(request.command, 'ended before it was answered', request.startedAt)
-      else if (request.kind === 'open') this.#ended(request.transfer.command, 'ended before it was answered', request.startedAt)
-    }
-    this.#outstanding.clear()
-  }
-}
-
-function unasked(): SallyportError {
-  return new SallyportError('PROTOCOL_VIOLATION', 'sftp: the target answered what nobody asked')
-}
-
-function statusOf(fields: SftpFields): number {
-  return fields.type === sftpType.status ? fields.uint32() : sftpStatus.failure
 }

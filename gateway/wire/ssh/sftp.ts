@@ -36,6 +36,9 @@ export const sftpStatus = { ok: 0, endOfFile: 1, permissionDenied: 3, failure: 4
 
 export const openFlag = { read: 1, write: 2, append: 4, create: 8, truncate: 16, exclusive: 32 } as const
 
+/** SSH_FILEXFER_ATTR_SIZE: the attributes begin with a size. */
+export const ATTRIBUTE_SIZE = 1
+
 /** Reads the fields of one packet in their order. @throws {SallyportError} PROTOCOL_VIOLATION when it is too short. */
 export class SftpFields {
   readonly type: number
@@ -69,6 +72,11 @@ export class SftpFields {
     return value
   }
 
+  /** What has not been read. */
+  rest(): Buffer {
+    return this.#packet.subarray(this.#at)
+  }
+
   /** A path or name; null when it is not UTF-8 or holds NUL. */
   text(): string | null {
     const bytes = this.bytes()
@@ -89,6 +97,18 @@ export function writeRealPath(id: number, path: string): Buffer {
   return packetOf(sftpType.realpath, uint32(id), sized(path))
 }
 
+/**
+ * The same request with other texts: those after the first `after` ones that follow the number. What comes behind them stays as it is.
+ * @throws {SallyportError} PROTOCOL_VIOLATION when the packet is too short.
+ */
+export function replaceTexts(packet: Buffer, after: number, texts: readonly string[]): Buffer {
+  const fields = new SftpFields(packet)
+  const id = fields.uint32()
+  const kept = Array.from({ length: after }, () => fields.bytes())
+  for (const _ of texts) fields.bytes()
+  return packetOf(fields.type, uint32(id), ...kept.map(bytes => sizedBytes(bytes)), ...texts.map(text => sized(text)), fields.rest())
+}
+
 function packetOf(type: number, ...fields: readonly Buffer[]): Buffer {
   const length = 1 + fields.reduce((sum, field) => sum + field.length, 0)
   return Buffer.concat([uint32(length), Buffer.from([type]), ...fields])
@@ -101,7 +121,10 @@ function uint32(value: number): Buffer {
 }
 
 function sized(text: string): Buffer {
-  const bytes = Buffer.from(text)
+  return sizedBytes(Buffer.from(text))
+}
+
+function sizedBytes(bytes: Buffer): Buffer {
   return Buffer.concat([uint32(bytes.length), bytes])
 }
 

@@ -2,33 +2,19 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { startSshd } from '../../../world/sshd/server.ts'
-import type { SshServer } from '../../../world/sshd/server.ts'
+import { describe, it } from 'node:test'
 import { approved } from '../../session/people.ts'
-import { sshGatewayThat } from './gateway-that.ts'
-import type { SshGateway } from './gateway-that.ts'
+import { sshdStage } from './sshd-stage.ts'
 
 const EVERYTHING = '{ name: everything, then: allow }'
 
 describe('a rule that denies, where everything else is allowed', () => {
-  let sshd: SshServer
-  const gateways: SshGateway[] = []
-  before(async () => {
-    sshd = await startSshd()
-  })
-  after(async () => {
-    await Promise.all(gateways.map(gateway => gateway.stop()))
-    await sshd.stop()
-  })
-  const gatewayThat = async (...rules: readonly string[]): Promise<SshGateway> => {
-    const gateway = await sshGatewayThat({ sshd, rules })
-    gateways.push(gateway)
-    return gateway
-  }
+  const stage = sshdStage()
+  const { gatewayOf } = stage
+
   /** A folder with a file that must stay. */
   const victim = (): { folder: string; file: string } => {
-    const folder = path.join(sshd.dir, 'victim')
+    const folder = path.join(stage.sshd.dir, 'victim')
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder)
     writeFileSync(path.join(folder, 'file'), 'stays')
@@ -36,7 +22,7 @@ describe('a rule that denies, where everything else is allowed', () => {
   }
 
   it('is not dodged by a program’s name that is not written out', async () => {
-    const gateway = await gatewayThat(EVERYTHING, '{ name: no-rm, ssh: { programs: [rm, unlink] }, then: deny }')
+    const gateway = await gatewayOf(EVERYTHING, '{ name: no-rm, ssh: { programs: [rm, unlink] }, then: deny }')
     const { folder, file } = victim()
     for (const line of [
       `rm ${file}`,
@@ -75,7 +61,7 @@ describe('a rule that denies, where everything else is allowed', () => {
   })
 
   it('is not dodged by words that are not written out', async () => {
-    const gateway = await gatewayThat(EVERYTHING, '{ name: no-force, ssh: { commands: ["rm -rf **", "chmod 777 *"] }, then: deny }')
+    const gateway = await gatewayOf(EVERYTHING, '{ name: no-force, ssh: { commands: ["rm -rf **", "chmod 777 *"] }, then: deny }')
     const { folder, file } = victim()
     for (const line of [
       `X=-rf; rm $X ${folder}`,
@@ -98,7 +84,7 @@ describe('a rule that denies, where everything else is allowed', () => {
 
   it('is not dodged by a redirection whose file is not written out', async () => {
     const { folder } = victim()
-    const gateway = await gatewayThat(EVERYTHING, `{ name: no-writes, ssh: { operations: [write], paths: ["${folder}/**"] }, then: deny }`)
+    const gateway = await gatewayOf(EVERYTHING, `{ name: no-writes, ssh: { operations: [write], paths: ["${folder}/**"] }, then: deny }`)
     for (const line of [
       `echo x > ${folder}/new`,
       `F=${folder}/new; echo x > $F`,
@@ -113,7 +99,7 @@ describe('a rule that denies, where everything else is allowed', () => {
   })
 
   it('lets people decide on what cannot be read, where a rule asks them', async () => {
-    const gateway = await gatewayThat(
+    const gateway = await gatewayOf(
       '{ name: ask-rest, ssh: { requests: [exec] }, then: ask, approvers: ops }',
       '{ name: no-rm, ssh: { programs: [rm] }, then: deny }',
     )
@@ -125,7 +111,7 @@ describe('a rule that denies, where everything else is allowed', () => {
 
   it('never counts words that are not known for a word that an allow rule lists', async () => {
     const { file } = victim()
-    const gateway = await gatewayThat('{ name: few, ssh: { requests: [exec], commands: ["touch *", "ls -l *", "echo **"] }, then: allow }')
+    const gateway = await gatewayOf('{ name: few, ssh: { requests: [exec], commands: ["touch *", "ls -l *", "echo **"] }, then: allow }')
     for (const line of [`X="a ${file}"; touch $X`, `touch "$X" ${file}`, 'ls -l $Y', 'ls $Z x']) {
       assert.equal((await gateway.ssh(line)).status, 126, line)
     }

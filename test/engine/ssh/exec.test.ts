@@ -2,30 +2,16 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { startSshd } from '../../../world/sshd/server.ts'
-import type { SshServer } from '../../../world/sshd/server.ts'
+import { describe, it } from 'node:test'
 import { approved, expired, rejected } from '../../session/people.ts'
-import { runProgram, sshGatewayThat } from './gateway-that.ts'
-import type { SshGateway, SshGatewaySettings } from './gateway-that.ts'
+import { runProgram } from './gateway-that.ts'
+import { sshdStage } from './sshd-stage.ts'
 
 const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 describe('ssh through the gateway', () => {
-  let sshd: SshServer
-  const open: SshGateway[] = []
-  before(async () => {
-    sshd = await startSshd()
-  })
-  after(async () => {
-    await Promise.all(open.map(gateway => gateway.stop()))
-    await sshd.stop()
-  })
-  const gatewayThat = async (settings: Partial<SshGatewaySettings> = {}): Promise<SshGateway> => {
-    const gateway = await sshGatewayThat({ sshd, ...settings })
-    open.push(gateway)
-    return gateway
-  }
+  const stage = sshdStage()
+  const { gatewayThat } = stage
 
   it('keeps stdout, stderr and the exit status apart, and records all three', async () => {
     const gateway = await gatewayThat()
@@ -41,7 +27,7 @@ describe('ssh through the gateway', () => {
 
   it('passes 20 MB on stdout and 20 MB on stderr at once, byte by byte', async () => {
     const gateway = await gatewayThat()
-    const file = path.join(sshd.dir, 'big')
+    const file = path.join(stage.sshd.dir, 'big')
     const bytes = randomBytes(20_000_000)
     writeFileSync(file, bytes)
     const ran = await gateway.client('ssh', ['-n', 'web', `cat ${file} & cat ${file} >&2; wait`], null)
@@ -73,7 +59,7 @@ describe('ssh through the gateway', () => {
 
   it('denies with status 126 and says why, and the target hears nothing', async () => {
     const gateway = await gatewayThat({ rules: ['{ name: looking, ssh: { requests: [exec], programs: [ls, echo] }, then: allow }'] })
-    const mark = path.join(sshd.dir, 'denied-mark')
+    const mark = path.join(stage.sshd.dir, 'denied-mark')
     for (const command of [`touch ${mark}`, `echo x > ${mark}`, `echo $(touch ${mark})`, `$(echo touch) ${mark}`]) {
       const ran = await gateway.ssh(command)
       assert.equal(ran.status, 126, command)
@@ -100,7 +86,7 @@ describe('ssh through the gateway', () => {
 
   it('holds a command, says so at once, keeps its stdin, and runs it after the approval', async () => {
     const gateway = await gatewayThat({ rules: ['{ name: ask-first, then: ask, approvers: ops, because: Look twice. }'] })
-    const mark = path.join(sshd.dir, 'held-mark')
+    const mark = path.join(stage.sshd.dir, 'held-mark')
     const running = gateway.ssh(`cat > ${mark}; echo ran`, 'from stdin')
     const asked = await gateway.people.request(1)
     assert.equal(existsSync(mark), false)
@@ -114,7 +100,7 @@ describe('ssh through the gateway', () => {
 
   it('runs nothing that was rejected, or that nobody answered', async () => {
     const gateway = await gatewayThat({ rules: ['{ name: ask-first, then: ask, approvers: ops }'] })
-    const mark = path.join(sshd.dir, 'rejected-mark')
+    const mark = path.join(stage.sshd.dir, 'rejected-mark')
     for (const [index, verdict] of [rejected, expired].entries()) {
       const running = gateway.ssh(`touch ${mark}`)
       ;(await gateway.people.request(index + 1)).answer(verdict)
@@ -128,7 +114,7 @@ describe('ssh through the gateway', () => {
   it('runs nothing and ends with 255 when the recording cannot be written', async () => {
     const gateway = await gatewayThat()
     gateway.recorder.failAt(({ kind }) => kind === 'command')
-    const mark = path.join(sshd.dir, 'unrecorded-mark')
+    const mark = path.join(stage.sshd.dir, 'unrecorded-mark')
     const ran = await gateway.ssh(`touch ${mark}`)
     assert.equal(ran.status, 255)
     assert.equal(existsSync(mark), false)
@@ -155,10 +141,10 @@ describe('ssh through the gateway', () => {
     const gateway = await gatewayThat({
       rules: [
         '{ name: run, ssh: { requests: [exec] }, then: allow }',
-        `{ name: tunnel, ssh: { requests: [forward], commands: ["tcp 127.0.0.1:${sshd.port}"] }, then: allow }`,
+        `{ name: tunnel, ssh: { requests: [forward], commands: ["tcp 127.0.0.1:${stage.sshd.port}"] }, then: allow }`,
       ],
     })
-    const allowed = await gateway.client('ssh', ['-W', `127.0.0.1:${sshd.port}`, 'web'], '')
+    const allowed = await gateway.client('ssh', ['-W', `127.0.0.1:${stage.sshd.port}`, 'web'], '')
     assert.match(allowed.stdout.toString(), /^SSH-2\.0-OpenSSH/)
     const refused = await gateway.client('ssh', ['-W', '127.0.0.1:1', 'web'], '')
     assert.match(refused.stderr, /open failed|forwarding failed/)

@@ -3,45 +3,35 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import ssh2 from 'ssh2'
 import type { SFTPWrapper } from 'ssh2'
 import { startSshd } from '../../../world/sshd/server.ts'
-import type { SshServer } from '../../../world/sshd/server.ts'
 import { approved } from '../../session/people.ts'
 import { sshGatewayThat } from './gateway-that.ts'
 import type { SshGateway } from './gateway-that.ts'
+import { sshdStage } from './sshd-stage.ts'
 
 const sftp = (gateway: SshGateway, ...lines: string[]): ReturnType<SshGateway['client']> =>
   gateway.client('sftp', ['-q', '-b', '-', 'web'], lines.join('\n'))
 
 describe('files through the gateway', () => {
-  let sshd: SshServer
+  const stage = sshdStage()
+  const { gatewayOf } = stage
   let app: string
-  const gateways: SshGateway[] = []
   const bytes = randomBytes(5_000_000)
-  before(async () => {
-    sshd = await startSshd()
-    app = path.join(sshd.dir, 'app')
+  before(() => {
+    app = path.join(stage.sshd.dir, 'app')
     mkdirSync(app)
-    writeFileSync(path.join(sshd.dir, 'local'), bytes)
-    writeFileSync(path.join(sshd.dir, 'secret'), 'secret')
-    symlinkSync(sshd.dir, path.join(app, 'out'))
+    writeFileSync(path.join(stage.sshd.dir, 'local'), bytes)
+    writeFileSync(path.join(stage.sshd.dir, 'secret'), 'secret')
+    symlinkSync(stage.sshd.dir, path.join(app, 'out'))
   })
-  after(async () => {
-    await Promise.all(gateways.map(gateway => gateway.stop()))
-    await sshd.stop()
-  })
-  const gatewayThat = async (...rules: string[]): Promise<SshGateway> => {
-    const gateway = await sshGatewayThat({ sshd, rules })
-    gateways.push(gateway)
-    return gateway
-  }
   const uploads = (): string => `{ name: uploads, ssh: { requests: [sftp], operations: [write], paths: ["${app}/**"] }, then: allow }`
 
   it('uploads with scp where a rule allows it, and records path, size and SHA-256', async () => {
-    const gateway = await gatewayThat(uploads())
-    const ran = await gateway.client('scp', ['-q', path.join(sshd.dir, 'local'), `web:${app}/new`], null)
+    const gateway = await gatewayOf(uploads())
+    const ran = await gateway.client('scp', ['-q', path.join(stage.sshd.dir, 'local'), `web:${app}/new`], null)
     assert.equal(ran.status, 0, ran.stderr)
     assert.deepEqual(readFileSync(path.join(app, 'new')), bytes)
     assert.deepEqual(
@@ -51,15 +41,15 @@ describe('files through the gateway', () => {
   })
 
   it('refuses what leads out of the folder: dots, links, renames, hard links, links of its own', async () => {
-    const gateway = await gatewayThat(uploads())
-    const local = path.join(sshd.dir, 'local')
+    const gateway = await gatewayOf(uploads())
+    const local = path.join(stage.sshd.dir, 'local')
     for (const line of [
       `put ${local} ${app}/../outside`,
       `put ${local} ${app}/out/outside`,
-      `rename ${app}/new ${sshd.dir}/outside`,
-      `ln ${app}/new ${sshd.dir}/outside`,
-      `ln -s ${sshd.dir}/secret ${app}/link`,
-      `get ${sshd.dir}/secret ${sshd.dir}/outside`,
+      `rename ${app}/new ${stage.sshd.dir}/outside`,
+      `ln ${app}/new ${stage.sshd.dir}/outside`,
+      `ln -s ${stage.sshd.dir}/secret ${app}/link`,
+      `get ${stage.sshd.dir}/secret ${stage.sshd.dir}/outside`,
       `rm ${app}/new`,
       `chmod 777 ${app}/new`,
       `mkdir ${app}/folder`,
@@ -69,47 +59,47 @@ describe('files through the gateway', () => {
       assert.match(ran.stderr, /sallyport: denied by rule default/, line)
     }
     assert.equal(
-      existsSync(path.join(sshd.dir, 'outside')) || existsSync(path.join(app, 'link')) || existsSync(path.join(app, 'folder')),
+      existsSync(path.join(stage.sshd.dir, 'outside')) || existsSync(path.join(app, 'link')) || existsSync(path.join(app, 'folder')),
       false,
     )
     assert.equal(existsSync(path.join(app, 'new')), true)
     const judged = gateway.recorder.of('command').map(({ text }) => text)
-    assert.ok(judged.includes(`write ${sshd.dir}/outside`))
+    assert.ok(judged.includes(`write ${stage.sshd.dir}/outside`))
   })
 
   it('downloads, lists and moves where everything is allowed, byte by byte', async () => {
-    const gateway = await gatewayThat('{ name: everything, then: allow }')
+    const gateway = await gatewayOf('{ name: everything, then: allow }')
     const ran = await sftp(
       gateway,
       `cd ${app}`,
-      `put ${sshd.dir}/local a`,
+      `put ${stage.sshd.dir}/local a`,
       'rename a b',
       'ln -s b c',
       'mkdir d',
       'rmdir d',
       'chmod 600 b',
       'ls -l',
-      `get c ${sshd.dir}/back`,
+      `get c ${stage.sshd.dir}/back`,
       'rm c',
     )
     assert.equal(ran.status, 0, ran.stderr)
-    assert.deepEqual(readFileSync(path.join(sshd.dir, 'back')), bytes)
+    assert.deepEqual(readFileSync(path.join(stage.sshd.dir, 'back')), bytes)
     const operations = [...new Set(gateway.recorder.of('file').map(({ operation }) => operation))]
     assert.deepEqual(operations, ['write', 'rename', 'symlink', 'mkdir', 'rmdir', 'setstat', 'list', 'read', 'remove'])
   })
 
   it('judges scp -O by its path, and the file server as a program by its operations', async () => {
-    const gateway = await gatewayThat(`{ name: uploads, ssh: { operations: [write], paths: ["${app}/**"] }, then: allow }`)
-    const local = path.join(sshd.dir, 'local')
+    const gateway = await gatewayOf(`{ name: uploads, ssh: { operations: [write], paths: ["${app}/**"] }, then: allow }`)
+    const local = path.join(stage.sshd.dir, 'local')
     assert.equal((await gateway.client('scp', ['-O', '-q', local, `web:${app}/old`], null)).status, 0)
     assert.deepEqual(readFileSync(path.join(app, 'old')), bytes)
-    assert.notEqual((await gateway.client('scp', ['-O', '-q', local, `web:${sshd.dir}/outside`], null)).status, 0)
-    assert.equal(existsSync(path.join(sshd.dir, 'outside')), false)
+    assert.notEqual((await gateway.client('scp', ['-O', '-q', local, `web:${stage.sshd.dir}/outside`], null)).status, 0)
+    assert.equal(existsSync(path.join(stage.sshd.dir, 'outside')), false)
   })
 
   it('holds one file operation while the rest of the connection waits, and goes on after the approval', async () => {
-    const gateway = await gatewayThat('{ name: ask-writes, ssh: { operations: [write] }, then: ask, approvers: ops }')
-    const running = gateway.client('scp', ['-q', path.join(sshd.dir, 'secret'), `web:${app}/asked`], null)
+    const gateway = await gatewayOf('{ name: ask-writes, ssh: { operations: [write] }, then: ask, approvers: ops }')
+    const running = gateway.client('scp', ['-q', path.join(stage.sshd.dir, 'secret'), `web:${app}/asked`], null)
     const asked = await gateway.people.request(1)
     assert.equal(existsSync(path.join(app, 'asked')), false)
     asked.answer(approved)
@@ -120,10 +110,10 @@ describe('files through the gateway', () => {
   })
 
   it('records what was not finished when a client leaves in the middle of a file', async () => {
-    const gateway = await gatewayThat('{ name: everything, then: allow }')
+    const gateway = await gatewayOf('{ name: everything, then: allow }')
     const client = new ssh2.Client()
     client.on('error', () => {})
-    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: stage.sshd.user, password: gateway.ticket })
     await once(client, 'ready')
     const files = await new Promise<SFTPWrapper>((resolve, reject) =>
       client.sftp((error, made) => (error === undefined ? resolve(made) : reject(error))),
@@ -145,7 +135,7 @@ describe('files through the gateway', () => {
   })
 
   it('reads neither side on while the recording has no room, and loses nothing', async () => {
-    const gateway = await gatewayThat('{ name: everything, then: allow }')
+    const gateway = await gatewayOf('{ name: everything, then: allow }')
     let full = true
     let waits = 0
     let wake: () => void = () => {}
@@ -173,15 +163,19 @@ describe('files through the gateway', () => {
   })
 
   it('passes the variables of a client on to the file server', async () => {
-    const own = await startSshd({ settings: [`Subsystem sftp ${sshd.dir}/server.sh`] })
+    const own = await startSshd({ settings: [`Subsystem sftp ${stage.sshd.dir}/server.sh`] })
     try {
-      writeFileSync(path.join(sshd.dir, 'server.sh'), `#!/bin/sh\necho "$FOO_X" >${sshd.dir}/seen\nexec /usr/lib/openssh/sftp-server\n`, {
-        mode: 0o755,
-      })
+      writeFileSync(
+        path.join(stage.sshd.dir, 'server.sh'),
+        `#!/bin/sh\necho "$FOO_X" >${stage.sshd.dir}/seen\nexec /usr/lib/openssh/sftp-server\n`,
+        {
+          mode: 0o755,
+        },
+      )
       const gateway = await sshGatewayThat({ sshd: own, rules: ['{ name: everything, then: allow }'] })
       await gateway.client('sftp', ['-q', '-o', 'SetEnv=FOO_X=seen', '-b', '-', 'web'], 'pwd')
       await gateway.stop()
-      assert.equal(readFileSync(path.join(sshd.dir, 'seen'), 'utf8'), 'seen\n')
+      assert.equal(readFileSync(path.join(stage.sshd.dir, 'seen'), 'utf8'), 'seen\n')
     } finally {
       await own.stop()
     }

@@ -6,13 +6,12 @@ import { existsSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
 import ssh2 from 'ssh2'
-import { startSshd } from '../../../world/sshd/server.ts'
-import type { SshServer } from '../../../world/sshd/server.ts'
 import { approved, rejected } from '../../session/people.ts'
-import { runProgram, sshGatewayThat } from './gateway-that.ts'
+import { runProgram } from './gateway-that.ts'
 import type { SshGateway } from './gateway-that.ts'
+import { sshdStage } from './sshd-stage.ts'
 
 const RUN = '{ name: run, ssh: { requests: [exec] }, then: allow }'
 const forwardTo = (...commands: readonly string[]): string =>
@@ -45,24 +44,15 @@ function exchange(place: { readonly port: number } | { readonly path: string }, 
 }
 
 describe('forwards through the gateway', () => {
-  let sshd: SshServer
-  const gateways: SshGateway[] = []
   const clients: ChildProcess[] = []
   const closing: (() => void)[] = []
-  before(async () => {
-    sshd = await startSshd({ settings: ['StreamLocalBindUnlink yes'] })
-  })
-  after(async () => {
+  after(() => {
     for (const client of clients) client.kill('SIGKILL')
     for (const close of closing) close()
-    await Promise.all(gateways.map(gateway => gateway.stop()))
-    await sshd.stop()
   })
-  const gatewayThat = async (...rules: readonly string[]): Promise<SshGateway> => {
-    const gateway = await sshGatewayThat({ sshd, rules })
-    gateways.push(gateway)
-    return gateway
-  }
+  const stage = sshdStage({ settings: ['StreamLocalBindUnlink yes'] })
+  const { gatewayOf } = stage
+
   /** A client that stays: it prints a line once its forwards stand. */
   const staying = async (
     gateway: SshGateway,
@@ -87,7 +77,7 @@ describe('forwards through the gateway', () => {
 
   it('lets a client connect through the target to an address that a rule names, half-closed ends and all', async () => {
     const echo = await startEcho({ port: 0 })
-    const gateway = await gatewayThat(RUN, forwardTo(`tcp 127.0.0.1:${echo.port}`))
+    const gateway = await gatewayOf(RUN, forwardTo(`tcp 127.0.0.1:${echo.port}`))
     const ran = await gateway.client('ssh', ['-W', `127.0.0.1:${echo.port}`, 'web'], 'hello')
     assert.equal(ran.stdout.toString(), 'HELLO')
     const refused = await gateway.client('ssh', ['-W', '127.0.0.1:1', 'web'], '')
@@ -103,12 +93,12 @@ describe('forwards through the gateway', () => {
   })
 
   it('judges an address however it is written', async () => {
-    const gateway = await gatewayThat(
+    const gateway = await gatewayOf(
       forwardTo('**'),
       '{ name: not-there, ssh: { requests: [forward], commands: ["tcp 127.0.0.1:*"] }, then: deny }',
     )
     for (const host of ['127.0.0.1', '127.1', '0x7f.1', '2130706433', '[::ffff:127.0.0.1]']) {
-      const ran = await gateway.client('ssh', ['-W', `${host}:${sshd.port}`, 'web'], '')
+      const ran = await gateway.client('ssh', ['-W', `${host}:${stage.sshd.port}`, 'web'], '')
       assert.match(ran.stderr, /denied by rule not-there/, host)
       assert.equal(ran.stdout.length, 0)
     }
@@ -116,7 +106,7 @@ describe('forwards through the gateway', () => {
 
   it('serves a proxy of a client (-D), each destination judged by itself', async () => {
     const echo = await startEcho({ port: 0 })
-    const gateway = await gatewayThat(RUN, forwardTo(`tcp 127.0.0.1:${echo.port}`))
+    const gateway = await gatewayOf(RUN, forwardTo(`tcp 127.0.0.1:${echo.port}`))
     const proxy = path.join(gateway.dir, 'socks')
     const client = await staying(gateway, '-D', proxy)
     const throughSocks = (port: number): Promise<Buffer> =>
@@ -140,7 +130,7 @@ describe('forwards through the gateway', () => {
 
   it('listens on the target where a rule allows the place, and counts what comes', async () => {
     const echo = await startEcho({ port: 0 })
-    const gateway = await gatewayThat(RUN, forwardTo('tcp-listen localhost:*'))
+    const gateway = await gatewayOf(RUN, forwardTo('tcp-listen localhost:*'))
     const client = await staying(gateway, '-R', `0:127.0.0.1:${echo.port}`)
     const port = Number(/Allocated port (\d+)/.exec(client.stderr())?.[1])
     assert.ok(port > 0, client.stderr())
@@ -163,21 +153,21 @@ describe('forwards through the gateway', () => {
   })
 
   it('does not listen where no rule allows it, and a rule for destinations is none for places', async () => {
-    const gateway = await gatewayThat(RUN, forwardTo('tcp *', 'tcp-listen localhost:1', 'unix *'))
+    const gateway = await gatewayOf(RUN, forwardTo('tcp *', 'tcp-listen localhost:1', 'unix *'))
     const refused = await gateway.client('ssh', ['-n', '-o', 'ExitOnForwardFailure=yes', '-R', '0:127.0.0.1:1', 'web', 'echo ran'], null)
     assert.equal(refused.status, 255)
     const told = await gateway.client('ssh', ['-n', '-R', '0:127.0.0.1:1', 'web', 'echo ran'], null)
     assert.match(told.stderr, /sallyport: denied by rule default/)
     assert.equal(told.stdout.toString(), 'ran\n')
-    const socket = path.join(sshd.dir, 'denied.sock')
+    const socket = path.join(stage.sshd.dir, 'denied.sock')
     await gateway.client('ssh', ['-n', '-R', `${socket}:127.0.0.1:1`, 'web', 'true'], null)
     assert.equal(existsSync(socket), false)
   })
 
   it('holds a forward until people answer, and says so beside the client’s command', async () => {
     const echo = await startEcho({ port: 0 })
-    const gateway = await gatewayThat(RUN, '{ name: ask-first, ssh: { requests: [forward] }, then: ask, approvers: ops }')
-    const go = path.join(sshd.dir, 'answered')
+    const gateway = await gatewayOf(RUN, '{ name: ask-first, ssh: { requests: [forward] }, then: ask, approvers: ops }')
+    const go = path.join(stage.sshd.dir, 'answered')
     const line = `until test -e ${go}; do sleep 0.1; done; echo ran`
     const running = gateway.client('ssh', ['-n', '-R', `0:127.0.0.1:${echo.port}`, 'web', line], null)
     const asked = await gateway.people.request(1)
@@ -195,13 +185,21 @@ describe('forwards through the gateway', () => {
   })
 
   it('carries sockets both ways where a rule names their path', async () => {
-    const there = path.join(sshd.dir, 'there.sock')
-    const back = path.join(sshd.dir, 'back.sock')
+    const there = path.join(stage.sshd.dir, 'there.sock')
+    const back = path.join(stage.sshd.dir, 'back.sock')
     const echo = await startEcho({ path: there })
-    const gateway = await gatewayThat(RUN, forwardTo(`unix ${there}`, `unix-listen ${back}`))
+    const gateway = await gatewayOf(RUN, forwardTo(`unix ${there}`, `unix-listen ${back}`))
     const local = path.join(gateway.dir, 'local.sock')
     const dotted = path.join(gateway.dir, 'dotted.sock')
-    const client = await staying(gateway, '-L', `${local}:${there}`, '-L', `${dotted}:${sshd.dir}/./there.sock`, '-R', `${back}:${there}`)
+    const client = await staying(
+      gateway,
+      '-L',
+      `${local}:${there}`,
+      '-L',
+      `${dotted}:${stage.sshd.dir}/./there.sock`,
+      '-R',
+      `${back}:${there}`,
+    )
     assert.equal(await exchange({ path: local }, 'by socket'), 'BY SOCKET')
     assert.equal(await exchange({ path: back }, 'and back'), 'AND BACK')
     assert.equal(await exchange({ path: dotted }, 'x').catch(() => ''), '')
@@ -212,10 +210,10 @@ describe('forwards through the gateway', () => {
 
   it('has a bound on what one client may open, and records what is above it', async () => {
     const echo = await startEcho({ port: 0 })
-    const gateway = await gatewayThat(forwardTo(`tcp 127.0.0.1:${echo.port}`))
+    const gateway = await gatewayOf(forwardTo(`tcp 127.0.0.1:${echo.port}`))
     const client = new ssh2.Client()
     client.on('error', () => {})
-    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: stage.sshd.user, password: gateway.ticket })
     await once(client, 'ready')
     const opened = await Promise.all(
       Array.from(
@@ -234,10 +232,10 @@ describe('forwards through the gateway', () => {
   })
 
   it('lends the client’s agent where a rule allows it, and only there', async () => {
-    const allowed = await gatewayThat(RUN, '{ name: agents, ssh: { requests: [agent] }, then: allow }')
-    const denied = await gatewayThat(RUN)
+    const allowed = await gatewayOf(RUN, '{ name: agents, ssh: { requests: [agent] }, then: allow }')
+    const denied = await gatewayOf(RUN)
     const line = (gateway: SshGateway): string =>
-      `eval $(ssh-agent -s) >/dev/null; ssh-add -q ${sshd.dir}/login; ssh ${gateway.config.join(' ')} -n -A web 'ssh-add -l; ssh-add -l' ; ssh-agent -k >/dev/null`
+      `eval $(ssh-agent -s) >/dev/null; ssh-add -q ${stage.sshd.dir}/login; ssh ${gateway.config.join(' ')} -n -A web 'ssh-add -l; ssh-add -l' ; ssh-agent -k >/dev/null`
     const ran = await runProgram('bash', ['-c', line(allowed)], null)
     assert.match(ran.stdout.toString(), /^256 SHA256:\S+ .*\(ED25519\)\n256 SHA256:/, ran.stderr)
     await allowed.stop()
@@ -269,8 +267,8 @@ describe('forwards through the gateway', () => {
     const program =
       'node -e \'const net=require("net"),[h,n]=process.env.DISPLAY.split(":");const c=require("child_process").execSync(process.argv[1]+"/xauth list "+process.env.DISPLAY).toString().trim().split(/\\s+/)[2];const b=Buffer.from(c,"hex");const s=net.connect(6000+parseInt(n),"127.0.0.1");const head=Buffer.from([108,0,11,0,0,0,18,0,16,0,0,0]);s.write(Buffer.concat([head,Buffer.from("MIT-MAGIC-COOKIE-1\\0\\0"),b]));s.on("data",d=>console.log(d.toString()))\' '
     const run = (gateway: SshGateway): Promise<{ status: number | null; stdout: Buffer; stderr: string }> =>
-      runProgram('env', [`DISPLAY=127.0.0.1:${number}`, 'ssh', ...gateway.config, '-n', '-Y', 'web', program + sshd.dir], null)
-    const allowed = await gatewayThat('{ name: everything, then: allow }')
+      runProgram('env', [`DISPLAY=127.0.0.1:${number}`, 'ssh', ...gateway.config, '-n', '-Y', 'web', program + stage.sshd.dir], null)
+    const allowed = await gatewayOf('{ name: everything, then: allow }')
     const ran = await run(allowed)
     assert.equal(ran.stdout.toString(), 'display\n', ran.stderr)
     assert.equal(seen.length, 1)
@@ -280,7 +278,7 @@ describe('forwards through the gateway', () => {
       results(allowed).join('\n'),
     )
     const refused = await run(
-      await gatewayThat('{ name: everything, then: allow }', '{ name: no-displays, ssh: { requests: [x11] }, then: deny }'),
+      await gatewayOf('{ name: everything, then: allow }', '{ name: no-displays, ssh: { requests: [x11] }, then: deny }'),
     )
     assert.match(refused.stderr, /X11 forwarding request failed/)
     assert.match(refused.stderr, /sallyport: denied by rule no-displays.*\(x11 forwarding\)/)

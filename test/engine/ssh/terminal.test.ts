@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import ssh2 from 'ssh2'
 import type { ClientChannel } from 'ssh2'
 import { HIDDEN } from '../../../gateway/engine/ssh/typed-input.ts'
 import { startSshd } from '../../../world/sshd/server.ts'
-import type { SshServer } from '../../../world/sshd/server.ts'
 import { approved, rejected } from '../../session/people.ts'
 import { sshGatewayThat } from './gateway-that.ts'
-import type { SshGateway, SshGatewaySettings } from './gateway-that.ts'
+import type { SshGateway } from './gateway-that.ts'
+import { sshdStage } from './sshd-stage.ts'
 
 interface Person {
   readonly channel: ClientChannel
@@ -61,24 +61,12 @@ async function personAt(gateway: SshGateway, user: string, command: string | nul
 }
 
 describe('a terminal through the gateway', () => {
-  let sshd: SshServer
-  const gateways: SshGateway[] = []
-  before(async () => {
-    sshd = await startSshd()
-  })
-  after(async () => {
-    await Promise.all(gateways.map(gateway => gateway.stop()))
-    await sshd.stop()
-  })
-  const gatewayThat = async (settings: Partial<SshGatewaySettings> = {}): Promise<SshGateway> => {
-    const gateway = await sshGatewayThat({ sshd, ...settings })
-    gateways.push(gateway)
-    return gateway
-  }
+  const stage = sshdStage()
+  const { gatewayThat } = stage
 
   it('is kept as its client saw it: output, sizes, and lines that were typed, without the answer to a password prompt', async () => {
     const gateway = await gatewayThat()
-    const person = await personAt(gateway, sshd.user, null)
+    const person = await personAt(gateway, stage.sshd.user, null)
     await person.sees(/[$#] /)
     person.types("PS1='now> '\r")
     await person.sees(/[\nh]now> /)
@@ -111,7 +99,7 @@ describe('a terminal through the gateway', () => {
 
   it('has the modes that its client asked for', async () => {
     const gateway = await gatewayThat()
-    const person = await personAt(gateway, sshd.user, null)
+    const person = await personAt(gateway, stage.sshd.user, null)
     person.types('stty -a\r')
     await person.sees('erase = ^H')
     person.leave()
@@ -119,7 +107,7 @@ describe('a terminal through the gateway', () => {
 
   it('is masked on the screen and in what was typed', async () => {
     const gateway = await gatewayThat({ masks: ['{ name: cards, patterns: [credit-card], with: redact }'] })
-    const person = await personAt(gateway, sshd.user, null)
+    const person = await personAt(gateway, stage.sshd.user, null)
     await person.sees(/[$#] /)
     person.types('echo 4111 1111 1111 1111\r')
     await person.sees(/[\r\n]\[redacted\]/)
@@ -133,13 +121,13 @@ describe('a terminal through the gateway', () => {
 
   it('is held, refused or opened as a whole', async () => {
     const gateway = await gatewayThat({ rules: ['{ name: ask-shells, ssh: { requests: [shell] }, then: ask, approvers: ops }'] })
-    const first = await personAt(gateway, sshd.user, null)
+    const first = await personAt(gateway, stage.sshd.user, null)
     await first.sees('held by rule ask-shells')
     ;(await gateway.people.request(1)).answer(rejected)
     await first.sees('rejected by @dana')
     first.leave()
-    const mark = path.join(sshd.dir, 'typed-mark')
-    const second = await personAt(gateway, sshd.user, null)
+    const mark = path.join(stage.sshd.dir, 'typed-mark')
+    const second = await personAt(gateway, stage.sshd.user, null)
     await second.sees('held by rule ask-shells')
     second.types(`touch ${mark}; echo d""one\r`)
     const asked = await gateway.people.request(2)
@@ -148,7 +136,11 @@ describe('a terminal through the gateway', () => {
     await second.sees(/[\r\n]done/)
     assert.equal(existsSync(mark), true)
     second.leave()
-    const denied = await personAt(await gatewayThat({ rules: ['{ name: run, ssh: { requests: [exec] }, then: allow }'] }), sshd.user, null)
+    const denied = await personAt(
+      await gatewayThat({ rules: ['{ name: run, ssh: { requests: [exec] }, then: allow }'] }),
+      stage.sshd.user,
+      null,
+    )
     await denied.sees('denied by rule default')
     denied.leave()
     assert.equal(gateway.recorder.terminals.length, 1)
@@ -156,14 +148,14 @@ describe('a terminal through the gateway', () => {
 
   it('does not open when it cannot be recorded, and ends when it no longer can', async () => {
     const gateway = await gatewayThat()
-    const person = await personAt(gateway, sshd.user, 'echo ready; cat; true')
+    const person = await personAt(gateway, stage.sshd.user, 'echo ready; cat; true')
     await person.sees('ready')
     gateway.recorder.hasFailed = true
     person.types('echo more\r')
     await once(person.channel, 'close')
     const other = await gatewayThat()
     other.recorder.failAt(({ kind }) => kind === 'command')
-    const refused = await personAt(other, sshd.user, 'echo ready')
+    const refused = await personAt(other, stage.sshd.user, 'echo ready')
     await once(refused.channel, 'close')
     assert.equal(other.recorder.terminals.length, 0)
     person.leave()
@@ -213,15 +205,12 @@ describe('a terminal through the gateway', () => {
 })
 
 describe('a client that leaves', () => {
-  let sshd: SshServer
-  before(async () => {
-    sshd = await startSshd()
-  })
-  after(() => sshd.stop())
+  const stage = sshdStage()
+  const { gatewayThat } = stage
 
   it('leaves a result of what it ran, before the end of its session', async () => {
-    const gateway = await sshGatewayThat({ sshd })
-    const person = await personAt(gateway, sshd.user, 'echo begun; sleep 60')
+    const gateway = await gatewayThat()
+    const person = await personAt(gateway, stage.sshd.user, 'echo begun; sleep 60')
     await person.sees('begun')
     person.leave()
     const result = await gateway.recorder.seen(({ kind }) => kind === 'result')
@@ -234,10 +223,10 @@ describe('a client that leaves', () => {
   })
 
   it('runs nothing later when it leaves while people are asked, even if the connection stays', async () => {
-    const gateway = await sshGatewayThat({ sshd, rules: ['{ name: ask-first, then: ask, approvers: ops }'] })
-    const mark = path.join(sshd.dir, 'left-mark')
+    const gateway = await gatewayThat({ rules: ['{ name: ask-first, then: ask, approvers: ops }'] })
+    const mark = path.join(stage.sshd.dir, 'left-mark')
     const client = new ssh2.Client()
-    client.connect({ host: '127.0.0.1', port: gateway.port, username: sshd.user, password: gateway.ticket })
+    client.connect({ host: '127.0.0.1', port: gateway.port, username: stage.sshd.user, password: gateway.ticket })
     await once(client, 'ready')
     const channel = await new Promise<ClientChannel>((resolve, reject) =>
       client.exec(`touch ${mark}`, (error, made) => (error === undefined ? resolve(made) : reject(error))),
