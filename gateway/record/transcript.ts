@@ -41,7 +41,7 @@ export class Transcript {
       case 'rows':
         return this.#naming(event) + kept(event)
       case 'result':
-        return `${this.#naming(event)}${shown(event['tag'])}\nTime: ${numberOf(event['durationMs']).toFixed(3)} ms\n`
+        return `${this.#naming(event)}${event['tag'] === 'SELECT 0' ? '(0 rows)\n' : ''}${shown(event['tag'])}\nTime: ${numberOf(event['durationMs']).toFixed(3)} ms\n`
       case 'mask':
         return `-- masked: ${shown(event['column']) || 'text'} by rule ${shown(event['rule'])}, ${numberOf(event['values'])} values\n`
       case 'file':

@@ -28,7 +28,7 @@ describe('a table of rows', () => {
 
   it('has a heading even without rows or columns', () => {
     assert.equal(textTable(['x'], []), ' x\n---\n')
-    assert.equal(textTable([], []), '\n\n')
+    assert.equal(textTable([], []), '--\n')
   })
 })
 
