@@ -116,6 +116,7 @@ function relationsOf(rowsOf: RowsOf): ReadonlyMap<number, CatalogRelation> {
   const cascades = grouped(rowsOf('cascades'), cascadeOf)
   const policies = grouped(rowsOf('policies'), row => row)
   const writing = grouped(rowsOf('writing'), row => row.text(1))
+  const definitions = new Map(rowsOf('views').map(row => [row.number(0), row.text(1)] as const))
   const foreign = new Map(rowsOf('foreign').map(row => [row.number(0), { handler: row.text(1), options: row.texts(2) }] as const))
   const relations = new Map<number, CatalogRelation>()
   for (const row of rowsOf('relations')) {
@@ -129,10 +130,10 @@ function relationsOf(rowsOf: RowsOf): ReadonlyMap<number, CatalogRelation> {
       owner: row.text(4),
       columns: columns.get(oid) ?? [],
       parents: parents.get(oid) ?? [],
-      definition: row.textOrNull(5),
+      definition: definitions.get(oid) ?? null,
       rules: rules.get(oid) ?? [],
       triggers: triggers.get(oid) ?? [],
-      hasRowSecurity: row.flag(6),
+      hasRowSecurity: row.flag(5),
       readExpressions: own.flatMap(policy => policy.textOrNull(1) ?? []),
       writeExpressions: [...(writing.get(oid) ?? []), ...own.flatMap(policy => policy.textOrNull(2) ?? [])],
       cascades: cascades.get(oid) ?? [],
