@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { assumedCatalog } from '../../../gateway/command/sql/catalog.ts'
-import type { Catalog, CatalogFunction, CatalogRelation } from '../../../gateway/command/sql/catalog.ts'
+import type { Catalog, CatalogFunction } from '../../../gateway/command/sql/catalog.ts'
 import type { MaskPlan } from '../../../gateway/command/sql/mask-plan.ts'
 import { loadSqlParser } from '../../../gateway/command/sql/parser.ts'
 import { maskClosure } from '../../../gateway/command/sql/plan-mask-closure.ts'
@@ -12,35 +12,8 @@ import { readSql } from '../../../gateway/command/sql/read-sql.ts'
 import type { SqlContext } from '../../../gateway/command/sql/sql-statement.ts'
 import type { ColumnRule } from '../../../gateway/core/masker.ts'
 import { cellMask } from '../../../gateway/mask/cell-mask.ts'
+import { plainRelation } from './plain-relation.ts'
 import { contextOf } from './reading-context.ts'
-
-function relation(oid: number, name: string, columns: readonly string[], more: Partial<CatalogRelation> = {}): CatalogRelation {
-  return {
-    oid,
-    schema: 'public',
-    name,
-    kind: 'r',
-    owner: 'x',
-    parents: [],
-    definition: null,
-    rules: [],
-    triggers: [],
-    hasRowSecurity: false,
-    columns: columns.map((column, index) => ({
-      name: column,
-      number: index + 1,
-      typeOid: 25,
-      isGenerated: false,
-      isNotNull: false,
-      expression: null,
-    })),
-    readExpressions: [],
-    writeExpressions: [],
-    cascades: [],
-    foreign: null,
-    ...more,
-  }
-}
 
 function code(oid: number, name: string, body: string, more: Partial<CatalogFunction> = {}): CatalogFunction {
   return {
@@ -66,12 +39,15 @@ function code(oid: number, name: string, body: string, more: Partial<CatalogFunc
 }
 
 const relations = [
-  relation(20_000, 'people', ['id', 'name', 'mail', 'ssn']),
-  relation(20_001, 'notes', ['id', 'word']),
-  relation(20_002, 'kid', ['id', 'name', 'mail', 'ssn', 'toy'], { parents: [20_000] }),
-  relation(20_003, 'v', ['i', 'm', 'n'], { kind: 'v', definition: 'SELECT id, upper(mail), name FROM people' }),
-  relation(20_004, 'vv', ['x'], { kind: 'v', definition: 'SELECT m FROM v' }),
-  relation(20_005, 'people', ['id', 'mail'], { schema: 'other' }),
+  plainRelation(20_000, 'people', ['id', 'name', 'mail', 'ssn']),
+  plainRelation(20_001, 'notes', ['id', 'word']),
+  plainRelation(20_002, 'kid', ['id', 'name', 'mail', 'ssn', 'toy'], { parents: [20_000] }),
+  plainRelation(20_003, 'v', ['i', 'm', 'n'], { kind: 'v', definition: 'SELECT id, upper(mail), name FROM people' }),
+  plainRelation(20_004, 'vv', ['x'], { kind: 'v', definition: 'SELECT m FROM v' }),
+  plainRelation(20_005, 'people', ['id', 'mail'], { schema: 'other' }),
+  plainRelation(20_006, 'names', ['id', 'name'], { kind: 'v', definition: 'SELECT id, name FROM people WHERE id < 5' }),
+  plainRelation(20_007, 'fewer', ['id', 'name'], { kind: 'v', definition: 'SELECT id, name FROM names' }),
+  plainRelation(20_008, 'words', ['id', 'word'], { kind: 'v', definition: 'SELECT id, word FROM notes' }),
 ]
 const functions = [
   code(30_000, 'plain', 'BEGIN RETURN upper($1); END'),
@@ -142,6 +118,15 @@ describe('a plan', () => {
     'SELECT id, name FROM people': 'clean',
     'SELECT count(*) FROM people': 'clean',
     'SELECT * FROM people': '[ppmm]',
+    'SELECT id, name FROM fewer': 'clean',
+    'UPDATE people SET id = 50': '[]',
+    'UPDATE names SET id = 50': '[]',
+    'MERGE INTO fewer f USING notes n ON n.id = f.id WHEN MATCHED THEN DELETE': '[]',
+    'INSERT INTO fewer VALUES (50) RETURNING name': '[p]',
+    'UPDATE words SET id = 50': 'clean',
+    "CREATE DOMAIN d AS text CHECK (set_config('a.b', VALUE, false) IS NOT NULL)": 'refuse',
+    "ALTER DOMAIN d ADD CHECK (pg_notify('c', VALUE) IS NULL)": 'refuse',
+    'CREATE DOMAIN d AS text CHECK (lower(VALUE) = VALUE)': 'clean',
     'SELECT p.*, word FROM people p JOIN notes USING (id)': '[ppmmp]',
     'SELECT * FROM people p JOIN notes USING (id)': '[ppmmp]',
     'SELECT * FROM notes NATURAL JOIN people': '[pppmm]',

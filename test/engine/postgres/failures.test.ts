@@ -1,6 +1,6 @@
 // When something breaks: the recording, the target, the client, the protocol. Nothing runs that is not recorded, and everybody is told.
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import {
   syncMessage,
   terminateMessage,
@@ -11,45 +11,21 @@ import {
 } from '../../../gateway/wire/postgres/frontend-writer.ts'
 import { message } from '../../../gateway/wire/postgres/message-writer.ts'
 import { frontend } from '../../../gateway/wire/postgres/message-type.ts'
-import { startPostgres } from '../../../world/postgres/server.ts'
-import type { PostgresServer } from '../../../world/postgres/server.ts'
-import { gatewayThat } from './gateway-that.ts'
-import type { TestGateway } from './gateway-that.ts'
 import { fieldsOf, RawClient, shortOf } from './raw-client.ts'
+import { sessionStage } from './session-stage.ts'
 
 const insert = 'INSERT INTO t VALUES (3)'
 
 describe('when something breaks', () => {
-  let server: PostgresServer
-  let database: string
-  let gateway: TestGateway
-
-  before(async () => {
-    server = await startPostgres()
-    database = await server.createDatabase('CREATE TABLE t(id int)')
-  })
-  after(() => server.stop())
-
-  async function session(act: (client: RawClient) => Promise<void>, rows = '0'): Promise<void> {
-    gateway = await gatewayThat({ target: { port: server.port, user: server.user, password: server.password, database } })
-    const client = await RawClient.logIn(gateway.login)
-    try {
-      await act(client)
-    } finally {
-      client.close()
-      await gateway.stop()
-    }
-    assert.deepEqual(await server.query(database, 'SELECT count(*) FROM t'), [[rows]])
-    await server.query(database, 'TRUNCATE t')
-  }
+  const stage = sessionStage('', 0)
 
   for (const [protocol, messages] of [
     ['simple', [writeQuery(insert)]],
     ['extended', [writeParse('', insert), writeBind('', ''), writeExecute(''), syncMessage]],
   ] as const) {
     it(`runs nothing that cannot be recorded, and ends the session with 58030 (${protocol})`, () =>
-      session(async client => {
-        gateway.recorder.failAt(event => event.kind === 'command')
+      stage.session(async client => {
+        stage.gateway.recorder.failAt(event => event.kind === 'command')
         client.send(...messages)
         const rest = await client.rest()
         assert.deepEqual(rest.map(shortOf), ['E(58030)'])
@@ -58,34 +34,34 @@ describe('when something breaks', () => {
   }
 
   it('opens no session when the recording has failed', () =>
-    session(async () => {
-      gateway.recorder.hasFailed = true
-      await assert.rejects(RawClient.logIn(gateway.login), /58030/)
-      gateway.recorder.hasFailed = false
+    stage.session(async () => {
+      stage.gateway.recorder.hasFailed = true
+      await assert.rejects(RawClient.logIn(stage.gateway.login), /58030/)
+      stage.gateway.recorder.hasFailed = false
     }))
 
   it('tells the client when the target is gone', () =>
-    session(async client => {
+    stage.session(async client => {
       client.send(writeQuery('SELECT pg_terminate_backend(pg_backend_pid())'))
       const rest = (await client.rest()).map(shortOf).filter(one => one.startsWith('E'))
       assert.deepEqual(rest, ['E(57P01)'])
-      const error = gateway.recorder.of('error').at(-1)
+      const error = stage.gateway.recorder.of('error').at(-1)
       assert.equal(error?.code, '57P01')
     }))
 
   it('lets the target finish what a client sent before it left', () =>
-    session(async client => {
+    stage.session(async client => {
       client.send(writeQuery(`${insert}; SELECT pg_sleep(0.2)`), terminateMessage)
-      await gateway.recorder.seen(event => event.kind === 'session.close')
+      await stage.gateway.recorder.seen(event => event.kind === 'session.close')
       assert.deepEqual(
-        gateway.recorder.of('result').map(({ tag }) => tag),
+        stage.gateway.recorder.of('result').map(({ tag }) => tag),
         ['INSERT 0 1', 'SELECT 1'],
       )
-    }, '1'))
+    }, 1))
 
   it('survives clients that leave in the middle of anything', () =>
-    session(async client => {
-      const stages: readonly (readonly Buffer[])[] = [
+    stage.session(async client => {
+      const leavings: readonly (readonly Buffer[])[] = [
         [Buffer.from([0x51])],
         [Buffer.from([0x51, 0, 0, 0, 50])],
         [writeParse('', 'SELECT 1')],
@@ -94,9 +70,9 @@ describe('when something breaks', () => {
         [writeQuery('COPY t FROM STDIN')],
         [writeQuery('BEGIN')],
       ]
-      for (const stage of stages) {
-        const leaving = await RawClient.logIn(gateway.login)
-        leaving.send(...stage)
+      for (const sent of leavings) {
+        const leaving = await RawClient.logIn(stage.gateway.login)
+        leaving.send(...sent)
         leaving.close()
       }
       client.send(writeQuery('SELECT 1'))
@@ -111,30 +87,30 @@ describe('when something breaks', () => {
     ['fields that end too early', message(frontend.bind, ['', '']), '08P01'],
   ] as const) {
     it(`ends the session of a client that sends ${name}`, () =>
-      session(async client => {
+      stage.session(async client => {
         client.send(bytes)
         const rest = await client.rest()
         assert.deepEqual(rest.map(shortOf), [`E(${state})`])
-        assert.equal(gateway.recorder.of('command').length, 0)
+        assert.equal(stage.gateway.recorder.of('command').length, 0)
       }))
   }
 
   it('keeps its memory when a client does not read its result', () =>
-    session(async client => {
+    stage.session(async client => {
       client.socket.pause()
       const before = process.memoryUsage.rss()
       client.send(writeQuery("SELECT repeat('x', 1000) FROM generate_series(1, 200000)"))
-      await gateway.recorder.seen(event => event.kind === 'decision')
+      await stage.gateway.recorder.seen(event => event.kind === 'decision')
       // The server can only go on when the gateway reads; give it the chance to go too far.
       for (let turn = 0; turn < 20; turn++) {
-        await server.query(database, 'SELECT 1')
+        await stage.server.query(stage.database, 'SELECT 1')
         assert.ok(process.memoryUsage.rss() - before < 100 * 1024 * 1024)
       }
     }))
 
   it('says so when the gateway itself stops', () =>
-    session(async client => {
-      const stopping = gateway.stop()
+    stage.session(async client => {
+      const stopping = stage.gateway.stop()
       const rest = (await client.rest()).map(shortOf)
       await stopping
       assert.deepEqual(rest, ['E(57P01)'])

@@ -1,45 +1,20 @@
 // A name means what it means when its statement runs: settings that end with a transaction, types that only a number names.
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { syncMessage, writeBind, writeExecute, writeParse, writeQuery } from '../../../gateway/wire/postgres/frontend-writer.ts'
-import { startPostgres } from '../../../world/postgres/server.ts'
-import type { PostgresServer } from '../../../world/postgres/server.ts'
-import { gatewayThat } from './gateway-that.ts'
-import type { TestGateway } from './gateway-that.ts'
-import { RawClient } from './raw-client.ts'
+import type { RawClient } from './raw-client.ts'
+import { sessionStage } from './session-stage.ts'
 
-const schema = `CREATE TABLE t (id int); INSERT INTO t VALUES (1), (2);
-CREATE FUNCTION purge() RETURNS int LANGUAGE sql AS 'DELETE FROM public.t; SELECT 1';
+const schema = `CREATE FUNCTION purge() RETURNS int LANGUAGE sql AS 'DELETE FROM public.t; SELECT 1';
 CREATE SCHEMA safe; CREATE FUNCTION safe.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT public.purge()';
 CREATE DOMAIN trap AS int CHECK (public.purge() = 1)`
 
 describe('a name', () => {
-  let server: PostgresServer
-  let gateway: TestGateway
-  let database: string
-
-  before(async () => {
-    server = await startPostgres()
-    database = await server.createDatabase(schema)
+  // Everything but writes is allowed; no row is lost whatever a test tries.
+  const stage = sessionStage(schema, 2, {
+    decide: ({ effects }) => (effects.has('write') || effects.has('unknown') ? 'deny' : 'allow'),
   })
-  after(() => server.stop())
-
-  /** Everything but writes is allowed; no row is lost whatever a test tries. */
-  async function session(act: (client: RawClient) => Promise<void>): Promise<void> {
-    gateway = await gatewayThat({
-      target: { port: server.port, user: server.user, password: server.password, database },
-      decide: ({ effects }) => (effects.has('write') || effects.has('unknown') ? 'deny' : 'allow'),
-    })
-    const client = await RawClient.logIn(gateway.login)
-    try {
-      await act(client)
-    } finally {
-      client.close()
-      await gateway.stop()
-    }
-    assert.deepEqual(await server.query(database, 'SELECT count(*) FROM t'), [['2']])
-  }
 
   async function query(client: RawClient, sql: string): Promise<string> {
     client.send(writeQuery(sql))
@@ -47,7 +22,7 @@ describe('a name', () => {
   }
 
   it('is looked up again after the transaction whose path it was found by', () =>
-    session(async client => {
+    stage.session(async client => {
       assert.match(await query(client, 'BEGIN; SET LOCAL search_path = safe'), /Z\(T\)/)
       assert.equal(await query(client, 'SELECT f()'), 'T D(1) C(SELECT 1) Z(T)')
       assert.equal(await query(client, 'COMMIT; SELECT f()'), 'E(42501) Z(E)')
@@ -56,7 +31,7 @@ describe('a name', () => {
     }))
 
   it('is looked up again behind a COMMIT that is still on its way', () =>
-    session(async client => {
+    stage.session(async client => {
       await query(client, 'BEGIN; SET LOCAL search_path = safe')
       client.send(writeQuery('COMMIT'), writeQuery('SELECT f()'))
       assert.equal(await client.answer(), 'C(COMMIT) Z(I)')
@@ -68,7 +43,7 @@ describe('a name', () => {
     }))
 
   it('is looked up again after a savepoint is taken back', () =>
-    session(async client => {
+    stage.session(async client => {
       await query(client, 'BEGIN; SAVEPOINT a; SET search_path = safe')
       assert.equal(await query(client, 'SELECT f()'), 'T D(1) C(SELECT 1) Z(T)')
       await query(client, 'ROLLBACK TO a')
@@ -76,8 +51,8 @@ describe('a name', () => {
     }))
 
   it('of a type counts where only the number of a parameter tells it', () =>
-    session(async client => {
-      const [[oid]] = (await server.query(database, "SELECT 'trap'::regtype::oid")) as [[string]]
+    stage.session(async client => {
+      const [[oid]] = (await stage.server.query(stage.database, "SELECT 'trap'::regtype::oid")) as [[string]]
       const bind = [writeBind('', '', [Buffer.from('5')]), writeExecute('')]
       client.send(writeParse('', 'SELECT 1', [Number(oid)]), ...bind, syncMessage)
       assert.equal(await client.answer(), 'E(42501) Z(I)')
@@ -93,7 +68,7 @@ describe('a name', () => {
     }))
 
   it('of a prepared parameter does not slip by in SQL either', () =>
-    session(async client => {
+    stage.session(async client => {
       assert.equal(await query(client, 'PREPARE q(trap) AS SELECT 1'), 'E(42501) Z(I)')
       assert.equal(await query(client, 'PREPARE q(int) AS SELECT $1; EXECUTE q(7)'), 'C(PREPARE) T D(7) C(SELECT 1) Z(I)')
     }))

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { assumedCatalog } from '../../../gateway/command/sql/catalog.ts'
-import type { Catalog, CatalogRelation } from '../../../gateway/command/sql/catalog.ts'
+import type { Catalog } from '../../../gateway/command/sql/catalog.ts'
 import type { ColumnPlan, CopyPlan, MaskPlan } from '../../../gateway/command/sql/mask-plan.ts'
 import { loadSqlParser } from '../../../gateway/command/sql/parser.ts'
 import { maskClosure } from '../../../gateway/command/sql/plan-mask-closure.ts'
@@ -13,45 +13,19 @@ import { maskerFor } from '../../../gateway/mask/masker-for.ts'
 import { readDataRow, readFields } from '../../../gateway/wire/postgres/backend.ts'
 import { byte, int16, int32, message, value } from '../../../gateway/wire/postgres/message-writer.ts'
 import type { Field } from '../../../gateway/wire/postgres/message-writer.ts'
+import { plainRelation } from '../../command/sql/plain-relation.ts'
 import { maskRule, someConnection, someIdentity } from '../../mask/samples.ts'
 
 const TABLE = 20_000
 const VIEW = 20_001
-
-function relation(oid: number, name: string, columns: readonly string[], kind = 'r', definition: string | null = null): CatalogRelation {
-  return {
-    oid,
-    schema: 'public',
-    name,
-    kind,
-    owner: 'x',
-    parents: [],
-    definition,
-    rules: [],
-    triggers: [],
-    hasRowSecurity: false,
-    columns: columns.map((column, index) => ({
-      name: column,
-      number: index + 1,
-      typeOid: 25,
-      isGenerated: false,
-      isNotNull: false,
-      expression: null,
-    })),
-    readExpressions: [],
-    writeExpressions: [],
-    cascades: [],
-    foreign: null,
-  }
-}
 
 const catalog: Catalog = {
   ...assumedCatalog,
   isAssumed: false,
   epoch: 1,
   relations: new Map([
-    [TABLE, relation(TABLE, 'people', ['id', 'mail'])],
-    [VIEW, relation(VIEW, 'v', ['m', 'i'], 'v', 'SELECT mail || 1, id FROM people')],
+    [TABLE, plainRelation(TABLE, 'people', ['id', 'mail'])],
+    [VIEW, plainRelation(VIEW, 'v', ['m', 'i'], { kind: 'v', definition: 'SELECT mail || 1, id FROM people' })],
   ]),
 }
 const rules = [
