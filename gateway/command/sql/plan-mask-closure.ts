@@ -7,6 +7,7 @@ import { parseSql } from './parser.ts'
 import { boundNames } from './bound-names.ts'
 import { codeNames, relationsByName, typeNames } from './closure-names.ts'
 import type { ClosureNames, ErrorNames } from './closure-names.ts'
+import { relationsBehind } from './closure-views.ts'
 import { harmless, readFunction } from './taint-code.ts'
 import type { CodeConduct, CodeNames } from './taint-code.ts'
 import { MaskRefusal, TaintReader } from './taint-reader.ts'
@@ -77,6 +78,8 @@ class ClosureBuilder implements MaskClosure {
   readonly #children = new Map<number, CatalogRelation[]>()
   /** Views whose query calls code that reads masked columns. */
   readonly #callers = new Set<number>()
+  /** view -> relations that it names. */
+  readonly #behind = new Map<number, readonly CatalogRelation[]>()
   #bound: BoundNames | null = null
   readonly code: ClosureNames
 
@@ -144,7 +147,9 @@ class ClosureBuilder implements MaskClosure {
 
   runsReadingCode(relationOid: number): boolean {
     const relation = this.catalog.relations.get(relationOid)
-    return this.#callers.has(relationOid) || (relation !== undefined && !this.isEmpty && this.#checksOf(relation) !== null)
+    if (this.#callers.has(relationOid)) return true
+    if (relation === undefined || this.isEmpty) return false
+    return this.#checksOf(relation) !== null || this.#behindView(relation).some(({ oid }) => this.runsReadingCode(oid))
   }
 
   boundNames(): BoundNames {
@@ -336,12 +341,19 @@ class ClosureBuilder implements MaskClosure {
     return relation.rules.length > 0 ? join(said, UNKNOWN) : said
   }
 
-  /** Rows of other relations that a write changes too: of children, and behind foreign keys. */
+  #behindView(view: CatalogRelation): readonly CatalogRelation[] {
+    const found = this.#behind.get(view.oid) ?? relationsBehind(this.catalog, view)
+    this.#behind.set(view.oid, found)
+    return found
+  }
+
+  /** Rows of other relations that a write changes too: of children, behind foreign keys, and of what a view is over. */
   #afar(relation: CatalogRelation, seen: Set<number>): MaybeTaint {
     let said: MaybeTaint = null
     const others = [
       ...(this.#children.get(relation.oid) ?? []).map(({ oid }) => oid),
       ...relation.cascades.map(({ relationOid }) => relationOid),
+      ...this.#behindView(relation).map(({ oid }) => oid),
     ]
     for (const oid of others) {
       const other = this.catalog.relations.get(oid)

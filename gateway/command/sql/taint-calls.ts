@@ -68,11 +68,12 @@ export function readTaintCall(reader: TaintReader, fields: Tree, scope: Scope): 
   return column === null ? result : join(column.taint, result)
 }
 
-/** PARTITION BY and ORDER BY of a window say who comes next, not what. */
+/** PARTITION BY and ORDER BY of a window say who comes next, not what; its bounds say how many. */
 export function readTaintWindow(reader: TaintReader, window: Tree, scope: Scope): void {
   reader.condition(window['partitionClause'], scope)
   reader.condition(window['orderClause'], scope)
-  reader.parts({ start: window['startOffset'], end: window['endOffset'] }, scope)
+  reader.condition(window['startOffset'], scope)
+  reader.condition(window['endOffset'], scope)
 }
 
 /** `email(c)` is the column email of the row c. */
@@ -108,6 +109,7 @@ function taintOfFunction(reader: TaintReader, schema: string | null, name: strin
       reader.infer(values, 'a count of')
       return taint
     case 'effect':
+      reader.callsWritingCode = true
       if (values !== null) {
         reader.refuse(
           values,
