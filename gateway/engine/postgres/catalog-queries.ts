@@ -1,14 +1,24 @@
-// The one query that takes a snapshot of the catalog: a row per kind of object, its objects as a JSON array of arrays.
+// The two queries that take a snapshot of the catalog: a row per kind of object, its objects as a JSON array of arrays.
+// The second asks for what the server locks relations for, until it is answered: what views, rules and bound bodies are defined as.
 // Runs on PostgreSQL 13 to 18 as any role; reads nothing but the catalog. Objects below oid 16384 are PostgreSQL's own.
 
 /** Answers `server_version_num`. */
 export const versionQuery = `SELECT current_setting('server_version_num')`
 
 /**
- * @param version server_version_num: SQL-standard function bodies came with 14.
  * Every section is one row `(name, JSON)`. The order of values in an array is the order in which catalog-snapshot.ts reads them.
+ * @param version server_version_num: SQL-standard function bodies came with 14.
  */
 export function snapshotQuery(version: number): string {
+  return queryOf(sections, version)
+}
+
+/** Likewise, what `snapshotQuery` leaves out. */
+export function definitionsQuery(version: number): string {
+  return queryOf(definitions, version)
+}
+
+function queryOf(wanted: readonly (readonly [string, string])[], version: number): string {
   const hasSqlBodies = version >= 140_000
   const isBound = hasSqlBodies ? 'p.prosqlbody IS NOT NULL' : 'false'
   const sqlBody = hasSqlBodies ? 'pg_catalog.pg_get_function_sqlbody(p.oid)' : 'NULL'
@@ -16,7 +26,7 @@ export function snapshotQuery(version: number): string {
   const isReplaced = hasSqlBodies
     ? `(l.lanname NOT IN ('internal', 'c', 'sql') OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))`
     : `l.lanname NOT IN ('internal', 'c', 'sql')`
-  return sections
+  return wanted
     .map(([name, select]) => `SELECT '${name}', (SELECT pg_catalog.json_agg(x) FROM (${select}) AS s(x))::pg_catalog.text`)
     .join('\nUNION ALL\n')
     .replaceAll('{is_bound}', isBound)
@@ -136,12 +146,11 @@ const sections: readonly (readonly [string, string])[] = [
     'events',
     `SELECT pg_catalog.to_json(evtfoid::int8) FROM pg_catalog.pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login'`,
   ],
-  // From here on the server locks every relation that a definition names, until the end of the statement: these come last.
   [
     'functions',
     `SELECT ${array}(p.oid::int8, n.nspname, p.proname, p.prokind, p.proargtypes::pg_catalog.text, p.provariadic <> 0, p.pronargdefaults,
             p.prorettype::int8, l.lanname, p.provolatile, p.prosecdef,
-            CASE WHEN l.lanname IN ('internal', 'c') THEN NULL WHEN {is_bound} THEN {sql_body} ELSE p.prosrc END,
+            CASE WHEN l.lanname NOT IN ('internal', 'c') AND NOT {is_bound} THEN p.prosrc END,
             pg_catalog.to_json(coalesce(p.proconfig, '{}')), {is_bound},
             CASE l.lanname WHEN 'c' THEN p.probin || ':' || p.prosrc WHEN 'internal' THEN ':' || p.prosrc END,
             pg_catalog.pg_get_expr(p.proargdefaults, 0),
@@ -150,6 +159,22 @@ const sections: readonly (readonly [string, string])[] = [
                FROM pg_catalog.pg_aggregate g WHERE g.aggfnoid = p.oid))
        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
       WHERE p.oid >= 16384 OR (n.nspname = 'pg_catalog' AND {is_replaced})`,
+  ],
+  [
+    'trees',
+    `SELECT ${array}(oid::int8, xmin::pg_catalog.text, ctid::pg_catalog.text) FROM pg_catalog.pg_rewrite
+     UNION ALL
+     SELECT ${array}(p.oid::int8, p.xmin::pg_catalog.text, p.ctid::pg_catalog.text) FROM pg_catalog.pg_proc p WHERE {is_bound}`,
+  ],
+]
+
+/** Their texts follow from all of the above: from their trees, which change with their rows, and from the names of what is in them. */
+const definitions: readonly (readonly [string, string])[] = [
+  [
+    'bodies',
+    `SELECT ${array}(p.oid::int8, {sql_body}) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+       JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+      WHERE {is_bound} AND (p.oid >= 16384 OR (n.nspname = 'pg_catalog' AND {is_replaced}))`,
   ],
   [
     'rules',

@@ -1,4 +1,5 @@
 // Takes a snapshot of the target's catalog through a connection of the gateway's own, and builds the catalog that SQL is read with.
+import { createHash } from 'node:crypto'
 import { splitSearchPath } from '../../command/sql/settings.ts'
 import type {
   CascadeAction,
@@ -14,29 +15,50 @@ import type {
   CatalogType,
 } from '../../command/sql/catalog.ts'
 import { SallyportError } from '../../core/errors.ts'
-import { snapshotQuery, versionQuery } from './catalog-queries.ts'
+import { definitionsQuery, snapshotQuery, versionQuery } from './catalog-queries.ts'
 
 /** Runs one statement and answers its rows, every value as text. */
 export type CatalogQuery = (sql: string) => Promise<readonly (readonly (string | null)[])[]>
 
+/** What definitions were written out from, and what came of it: texts that follow from the same are the same. */
+interface Definitions {
+  readonly digest: string
+  readonly rows: readonly (readonly (string | null)[])[]
+}
+
+const known = new WeakMap<Catalog, Definitions>()
+
 /**
- * Two round trips. The server locks what it writes out (AccessShare), so on a connection that is not the client's own give it a
- * `lock_timeout`: a client that alters a table holds it until its transaction ends.
+ * Two or three round trips. To write a definition out the server locks the relations in it (AccessShare) until that is answered, and those with
+ * expressions for a moment each: so on a connection that is not the client's own give it a `lock_timeout`. Where nothing has changed since `last`
+ * was taken, its definitions are kept and no lock is asked for.
  *
  * @param epoch of the new snapshot; must differ from that of every one before.
  * @throws {SallyportError} PROTOCOL_VIOLATION when the answer is not what was asked for; whatever `query` rejects with.
  */
-export async function takeCatalog(query: CatalogQuery, epoch: number): Promise<Catalog> {
+export async function takeCatalog(query: CatalogQuery, epoch: number, last: Catalog | null = null): Promise<Catalog> {
   const version = Number((await query(versionQuery))[0]?.[0])
   if (!Number.isInteger(version)) throw new SallyportError('PROTOCOL_VIOLATION', 'the target does not tell its version')
+  const rows = await query(snapshotQuery(version))
+  const digest = digestOf(rows)
+  const before = last === null ? undefined : known.get(last)
+  const definitions = before?.digest === digest ? before : { digest, rows: await query(definitionsQuery(version)) }
   const sections = new Map<string, readonly unknown[]>()
-  for (const [name, json] of await query(snapshotQuery(version))) {
+  for (const [name, json] of [...rows, ...definitions.rows]) {
     const parsed: unknown = JSON.parse(json ?? '[]')
     if (typeof name === 'string' && Array.isArray(parsed)) sections.set(name, parsed)
     // A large catalog is taken in by the section, so that other sessions get their turn in between.
     await new Promise<void>(resolve => setImmediate(resolve))
   }
-  return buildCatalog(sections, version, epoch)
+  const catalog = buildCatalog(sections, version, epoch)
+  known.set(catalog, definitions)
+  return catalog
+}
+
+function digestOf(rows: readonly (readonly (string | null)[])[]): string {
+  const hash = createHash('sha256')
+  for (const row of rows) for (const value of row) hash.update(`${value === null ? '-' : value.length} ${value ?? ''}`)
+  return hash.digest('hex')
 }
 
 function buildCatalog(sections: ReadonlyMap<string, readonly unknown[]>, serverVersion: number, epoch: number): Catalog {
@@ -50,7 +72,7 @@ function buildCatalog(sections: ReadonlyMap<string, readonly unknown[]>, serverV
     searchPath: splitSearchPath(session.text(1)),
     isSuperuser: session.flag(2),
     relations: relationsOf(rowsOf),
-    functions: functionsOf(rowsOf('functions')),
+    functions: functionsOf(rowsOf),
     operators: rowsOf('operators').map(operatorOf),
     casts: rowsOf('casts').map(castOf),
     types: typesOf(rowsOf('types'), rowsOf('domains')),
@@ -189,10 +211,11 @@ function cascadeOf(row: Row): CatalogCascade {
   }
 }
 
-function functionsOf(rows: readonly Row[]): ReadonlyMap<number, CatalogFunction> {
+function functionsOf(rowsOf: RowsOf): ReadonlyMap<number, CatalogFunction> {
+  const bodies = new Map(rowsOf('bodies').map(row => [row.number(0), row.textOrNull(1)] as const))
   const volatilities = { i: 'immutable', s: 'stable' } as const
   return new Map(
-    rows.map(row => {
+    rowsOf('functions').map(row => {
       const volatility = row.text(9)
       return [
         row.number(0),
@@ -208,7 +231,7 @@ function functionsOf(rows: readonly Row[]): ReadonlyMap<number, CatalogFunction>
           language: row.text(8),
           volatility: volatility === 'i' || volatility === 's' ? volatilities[volatility] : 'volatile',
           isSecurityDefiner: row.flag(10),
-          body: row.textOrNull(11),
+          body: row.textOrNull(11) ?? bodies.get(row.number(0)) ?? null,
           settings: row.texts(12),
           isBound: row.flag(13),
           native: row.textOrNull(14),

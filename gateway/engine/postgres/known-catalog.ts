@@ -1,8 +1,8 @@
 // The catalog of one target as one login sees it, shared by its sessions. Loaded over a connection of the gateway's own, never a client's.
 import type { Catalog } from '../../command/sql/catalog.ts'
 
-/** Loads a snapshot through `query`. */
-export type CatalogLoader = (query: (sql: string) => Promise<(string | null)[][]>, epoch: number) => Promise<Catalog>
+/** Loads a snapshot through `query`. `last` is one of before: what has not changed since need not be asked for again. */
+export type CatalogLoader = (query: (sql: string) => Promise<(string | null)[][]>, epoch: number, last: Catalog | null) => Promise<Catalog>
 /** Opens a connection of the gateway's own, runs the work and closes it. */
 export type WithConnection = (work: (query: (sql: string) => Promise<(string | null)[][]>) => Promise<Catalog>) => Promise<Catalog>
 
@@ -54,7 +54,7 @@ export class KnownCatalog {
 
   async #start(connect: WithConnection): Promise<Catalog> {
     this.#next = null
-    const renewing = connect(query => this.#load(query, this.nextEpoch()))
+    const renewing = connect(query => this.#load(query, this.nextEpoch(), this.#current))
     this.#renewing = renewing
     try {
       const startedMs = performance.now()

@@ -207,7 +207,7 @@ export class Relay {
     const { loadCatalog, known } = this.#parts
     await this.#ask("SAVEPOINT sallyport; SET LOCAL lock_timeout = '2s'")
     try {
-      return await loadCatalog(sql => this.#ask(sql), known.nextEpoch())
+      return await loadCatalog(sql => this.#ask(sql), known.nextEpoch(), known.current)
     } finally {
       await this.#ask('ROLLBACK TO SAVEPOINT sallyport; RELEASE SAVEPOINT sallyport')
     }

@@ -179,6 +179,55 @@ describe('catalog snapshot', () => {
     }
   })
 
+  describe('of what a snapshot before held', () => {
+    const holding = `CREATE TABLE t(a int, b int);
+      CREATE VIEW v AS SELECT a FROM t;
+      CREATE RULE r AS ON DELETE TO t DO ALSO SELECT 1;
+      CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT max(a) FROM t; END;`
+    const textsOf = (one: Catalog): readonly (string | undefined)[] => {
+      const named = (name: string) => [...one.relations.values()].find(relation => relation.name === name)
+      const body = [...one.functions.values()].find(({ name }) => name === 'f')?.body
+      return [named('v')?.definition ?? undefined, named('t')?.rules[0]?.definition, body ?? undefined]
+    }
+
+    it('asks for no lock where nothing has changed', async () => {
+      const held = await server.createDatabase(holding)
+      const impatient = (sql: string) => server.query(held, `SET lock_timeout = '1ms'; ${sql}`)
+      const first = await takeCatalog(impatient, 1)
+      assert.ok(textsOf(first).every(text => text !== undefined && text !== ''))
+      const { host, port, user, password } = server
+      const holder = new pg.Client({ host, port, user, password, database: held })
+      await holder.connect()
+      await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE')
+      try {
+        await assert.rejects(takeCatalog(impatient, 2), /lock timeout/)
+        assert.deepEqual(textsOf(await takeCatalog(impatient, 3, first)), textsOf(first))
+      } finally {
+        await holder.end()
+      }
+    })
+
+    for (const change of [
+      'CREATE OR REPLACE VIEW v AS SELECT b AS a FROM t',
+      'ALTER TABLE t RENAME a TO c',
+      'ALTER TABLE t RENAME TO s; CREATE TABLE t(x int)',
+      'CREATE SCHEMA other; ALTER TABLE t SET SCHEMA other',
+      'CREATE OR REPLACE RULE r AS ON DELETE TO t DO ALSO SELECT 2',
+      'CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT min(b) FROM t; END',
+      'ALTER FUNCTION f() RENAME TO g; CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END',
+    ]) {
+      it(`writes out anew after ${change}`, async () => {
+        const changing = await server.createDatabase(holding)
+        const query = (sql: string) => server.query(changing, sql)
+        const first = await takeCatalog(query, 1)
+        await query(change)
+        const later = await takeCatalog(query, 2, first)
+        assert.notDeepEqual(textsOf(later), textsOf(first))
+        assert.deepEqual(textsOf(later), textsOf(await takeCatalog(query, 3)))
+      })
+    }
+  })
+
   it('holds functions with bodies, settings, defaults and the parts of aggregates', () => {
     assert.deepEqual(fn('add').settings, ['search_path=public'])
     assert.equal(fn('add').defaults, 1)
