@@ -47,9 +47,9 @@ export class AnswerRecord {
 
   /** @param tag `200 OK`. */
   close(tag: string): void {
-    const text = Buffer.concat(this.#kept)
-      .toString('utf8')
-      .replace(/\ufffd+$/, '')
+    const whole = Buffer.concat(this.#kept).toString('utf8')
+    // A cut may go through a character.
+    const text = whole.endsWith('\ufffd') ? whole.replace(/\ufffd+$/, '') : whole
     if (text !== '' && this.#session.keptRows > 0) {
       this.#session.append({
         kind: 'rows',

@@ -1,8 +1,7 @@
 // An answer of the API server on its way to the client: decoded, masked in the form it has, counted, kept in bounds for the recording.
 // What cannot be decoded is not shown.
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import type { ServerResponse } from 'node:http'
+import type { Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
 import { SallyportError } from '../../core/errors.ts'
@@ -12,18 +11,22 @@ import { shownHeaders } from './answer-headers.ts'
 import { AnswerRecord } from './answer-record.ts'
 import { documentShaper, failureShaper, listShaper, plainShaper, refusalShaper, textShaper, watchShaper } from './answer-shape.ts'
 import type { Shaper } from './answer-shape.ts'
+import { headerList } from './request-headers.ts'
+import type { Headers } from './request-headers.ts'
+import type { AnswerSink, TargetAnswer } from './target-answer.ts'
 import { resourceOf } from './write-check.ts'
 
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
 
 export interface AnswerParts {
-  readonly answer: IncomingMessage
+  readonly answer: TargetAnswer
   readonly response: ServerResponse
   readonly session: Session
   readonly wish: Wish
   readonly number: number
   readonly masks: ObjectMask
   readonly startedMs: number
+  /** Aborted when the client is gone. */
   readonly signal: AbortSignal
   /** Values of Warning headers. */
   readonly warnings: readonly string[]
@@ -33,19 +36,16 @@ export interface AnswerParts {
 const MAX_WHOLE_BYTES = 256 * 1_024
 
 export async function relayAnswer(parts: AnswerParts): Promise<void> {
-  const { answer, response, session, number } = parts
+  const { answer, session, number } = parts
   const record = new AnswerRecord(session, number, parts.startedMs, parts.wish.command.powers.includes('token'))
-  const tag = `${answer.statusCode ?? 0} ${answer.statusMessage ?? ''}`.trim()
   try {
     const shaper = shaperFor(parts, record)
     const headers = shownHeaders(answer.headers, session.masker.text, isHidden(parts), parts.warnings)
-    response.statusCode = answer.statusCode ?? 500
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-    await flow(decoded(answer), shaper, parts, record)
-    record.close(tag)
+    await flow(parts, shaper, headers, record)
+    record.close(`${answer.statusCode} ${answer.statusMessage}`.trim())
   } catch (error) {
     answer.destroy()
-    const known = error instanceof SallyportError ? error : unreadable(error)
+    const known = error instanceof SallyportError ? error : parts.signal.aborted ? gone() : unreadable(error)
     record.fail(known.code, known.message)
     throw known
   }
@@ -61,12 +61,12 @@ function shaperFor({ answer, wish, masks, session }: AnswerParts, record: Answer
   if (type === 'application/json' || type === '') {
     if (isForeign) return textShaper(session.masker.text, count)
     const isRead = wish.command.verb === 'get' || wish.command.verb === 'list' || wish.command.verb === 'watch'
-    if ((answer.statusCode ?? 0) >= 400) return failureShaper(masks, resource, !isRead, count)
+    if (answer.statusCode >= 400) return failureShaper(masks, resource, !isRead, count)
     if (wish.command.verb === 'watch' && answer.statusCode === 200) return watchShaper(masks, resource, count)
     const whole = documentShaper(masks, resource, count)
     return wish.command.verb === 'list' ? listShaper(masks, resource, count, whole, MAX_WHOLE_BYTES) : whole
   }
-  const isFailure = (answer.statusCode ?? 0) >= 400
+  const isFailure = answer.statusCode >= 400
   const isText = type === 'text/plain' || (isForeign && type.startsWith('text/'))
   const isLog = isResource && info.subresource === 'log'
   if (isText && isFailure && !isLog && isHidden({ wish, masks })) return refusalShaper()
@@ -83,54 +83,92 @@ function isHidden({ wish, masks }: Pick<AnswerParts, 'wish' | 'masks'>): boolean
   return wish.info.kind === 'resource' && wish.info.subresource !== 'proxy' && masks.paths(resourceOf(wish.command)).length > 0
 }
 
-function decoded(answer: IncomingMessage): Readable {
+/** Gives the body, decoded, to the sink. The way back: to go on after a pause. */
+function pour(answer: TargetAnswer, sink: AnswerSink): () => void {
   const coding = (answer.headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   switch (coding) {
     case 'identity':
-      return answer
+      answer.take(sink)
+      return () => answer.resume()
     case 'gzip':
-      return unpack(answer, createGunzip())
+      return unpack(answer, createGunzip(), sink)
     case 'deflate':
-      return unpack(answer, createInflate())
+      return unpack(answer, createInflate(), sink)
     case 'br':
-      return unpack(answer, createBrotliDecompress())
+      return unpack(answer, createBrotliDecompress(), sink)
     default:
       throw new SallyportError('MASK_UNPROVEN', 'the answer is packed in a way that cannot be read here')
   }
 }
 
-function unpack(answer: IncomingMessage, unpacker: ReturnType<typeof createGunzip> | ReturnType<typeof createBrotliDecompress>): Readable {
-  answer.once('error', error => unpacker.destroy(error))
-  return answer.pipe(unpacker)
+function unpack(answer: TargetAnswer, unpacker: Transform, sink: AnswerSink): () => void {
+  unpacker.on('data', (bytes: Buffer) => {
+    if (!sink.data(bytes)) unpacker.pause()
+  })
+  unpacker.once('end', () => sink.end())
+  unpacker.once('error', error => sink.fail(error))
+  const packed = answer.stream()
+  packed.once('error', error => unpacker.destroy(error))
+  packed.pipe(unpacker)
+  return () => unpacker.resume()
 }
 
-/** Bytes from the server through the shaper to the client, at the pace of the slower of client and recording. */
-async function flow(from: Readable, shaper: Shaper, { response, signal }: AnswerParts, record: AnswerRecord): Promise<void> {
-  const stop = (): void => {
-    from.destroy()
-  }
-  signal.addEventListener('abort', stop, { once: true })
-  const send = async (bytes: Buffer): Promise<void> => {
-    if (bytes.length === 0) return
-    record.keep(bytes)
-    if (!response.write(bytes)) await once(response, 'drain', { signal })
-  }
-  // A watch may be silent for long: its head does not wait for the first event.
-  if (shaper.isLive) response.flushHeaders()
-  try {
-    for await (const chunk of from) {
-      if (!(chunk instanceof Buffer)) continue
-      for (const bytes of shaper.push(chunk)) await send(bytes)
+/** Bytes from the server through the shaper to the client, at the pace of the client. */
+function flow({ answer, response }: AnswerParts, shaper: Shaper, headers: Headers, record: AnswerRecord): Promise<void> {
+  const { statusCode } = answer
+  return new Promise((resolve, reject) => {
+    // A watch may be silent for long: its head does not wait for the first event.
+    if (shaper.isLive) {
+      response.writeHead(statusCode, headerList(headers))
+      response.flushHeaders()
     }
-    signal.throwIfAborted()
-    const last = Buffer.concat(shaper.end())
-    record.items = shaper.items
-    if (!response.headersSent) response.setHeader('content-length', last.length)
-    record.keep(last)
-    response.end(last)
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+    const goOn = (): void => resume()
+    let isWhole = false
+    response.once('close', () => {
+      if (!isWhole) reject(gone())
+    })
+    const isWanted = (pieces: readonly Buffer[]): boolean => {
+      let hasRoom = true
+      for (const bytes of pieces) {
+        if (bytes.length === 0) continue
+        record.keep(bytes)
+        if (!response.headersSent) response.writeHead(statusCode, headerList(headers))
+        hasRoom = response.write(bytes)
+      }
+      if (!hasRoom) response.once('drain', goOn)
+      return hasRoom
+    }
+    const resume = pour(answer, {
+      data(chunk) {
+        try {
+          return isWanted(shaper.push(chunk))
+        } catch (error) {
+          reject(error)
+          answer.destroy()
+          return false
+        }
+      },
+      end() {
+        try {
+          const pieces = shaper.end()
+          const last = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
+          record.items = shaper.items
+          record.keep(last)
+          if (!response.headersSent) response.writeHead(statusCode, headerList(headers, last.length))
+          response.end(last)
+          isWhole = true
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      },
+      fail: reject,
+    })
+  })
+}
+
+function gone(): SallyportError {
+  return new SallyportError('COMMAND_CANCELLED', 'the client went away')
 }
 
 function unreadable(error: unknown): SallyportError {

@@ -1,6 +1,5 @@
 // What a held write would change: the same request as a dry run, compared with the object as it is. And, once people have answered,
 // whether the object is still the one that they saw.
-import type { IncomingMessage } from 'node:http'
 import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Evidence, Session } from '../../core/session.ts'
@@ -9,6 +8,7 @@ import { bodyForm, bodyJson } from './body-text.ts'
 import { withSizes } from './secret-sizes.ts'
 import { sendRenewed } from './renewal.ts'
 import type { KubernetesTarget, TargetRequest } from './target.ts'
+import type { TargetAnswer } from './target-answer.ts'
 import { resourceOf } from './write-check.ts'
 
 type Wish = Extract<KubernetesReading, { kind: 'command' }>
@@ -163,15 +163,23 @@ function withoutBookkeeping(value: unknown): unknown {
   return { ...value, metadata: Object.fromEntries(kept) }
 }
 
-/** @throws {SallyportError} TARGET_UNREACHABLE when it is larger than an object is. */
-export async function wholeBody(answer: IncomingMessage): Promise<Buffer> {
+/** @throws {SallyportError} TARGET_UNREACHABLE when it is larger than an object is, or ends early. */
+export function wholeBody(answer: TargetAnswer): Promise<Buffer> {
   const parts: Buffer[] = []
   let length = 0
-  for await (const part of answer) {
-    if (!(part instanceof Buffer)) continue
-    length += part.length
-    if (length > MAX_OBJECT_BYTES) throw new SallyportError('TARGET_UNREACHABLE', 'the object is too large to be shown')
-    parts.push(part)
-  }
-  return Buffer.concat(parts, length)
+  return new Promise((resolve, reject) => {
+    answer.take({
+      data(part) {
+        length += part.length
+        if (length <= MAX_OBJECT_BYTES) parts.push(part)
+        else {
+          reject(new SallyportError('TARGET_UNREACHABLE', 'the object is too large to be shown'))
+          answer.destroy()
+        }
+        return true
+      },
+      end: () => resolve(Buffer.concat(parts)),
+      fail: cause => reject(new SallyportError('TARGET_UNREACHABLE', 'the API server ended its answer early', { cause })),
+    })
+  })
 }

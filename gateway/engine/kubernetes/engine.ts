@@ -107,10 +107,14 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
 
 /** Every request proves the ticket: a connection may be shared by what stands between. Null when it did. */
 function admitClient(visit: Visit, request: IncomingMessage): SallyportError | null {
-  const [, ticket] = /^Bearer ([\w.~+/=-]{1,512})$/i.exec(request.headers.authorization ?? '') ?? []
+  const proof = request.headers.authorization ?? ''
+  // What this very connection has proven it need not prove anew.
+  if (visit.hasProven(proof)) return null
+  const [, ticket] = /^Bearer ([\w.~+/=-]{1,512})$/i.exec(proof) ?? []
   if (ticket !== undefined && visit.desk.isTicket(Buffer.from(ticket, 'utf8'))) {
     try {
       visit.session(request.headers['user-agent'] ?? '')
+      visit.keepProof(proof)
       return null
     } catch (error) {
       return error instanceof SallyportError ? error : new SallyportError('INTERNAL', 'the session cannot be opened')

@@ -2,18 +2,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readKubernetesRequest } from '../../command/kubernetes/kubernetes-command.ts'
 import type { KubernetesReading } from '../../command/kubernetes/kubernetes-command.ts'
+import type { KubernetesCommand } from '../../core/command.ts'
 import { Refusal, SallyportError } from '../../core/errors.ts'
 import type { Admission, Hold, Session } from '../../core/session.ts'
 import { relayAnswer } from './answer.ts'
 import { ChangePreview, wholeBody } from './change-preview.ts'
-import { readBody } from './request-body.ts'
+import { mayHaveBody, readBody } from './request-body.ts'
 import { releaseBody } from './release-write.ts'
 import { sendRenewed } from './renewal.ts'
-import { answeredHeaders, forwardedHeaders, readableAccept, wantsToImpersonate } from './request-headers.ts'
+import { answeredHeaders, forwardedHeaders, headerList, readableAccept } from './request-headers.ts'
 import type { Headers } from './request-headers.ts'
 import { sendStatus } from './send-status.ts'
 import { shownCommand } from './shown-command.ts'
 import { statusOf } from './status-answer.ts'
+import type { TargetAnswer } from './target-answer.ts'
 import type { TargetRequest } from './target.ts'
 import type { Visit } from './visit.ts'
 import { refuseHarmfulWrite } from './write-check.ts'
@@ -22,27 +24,24 @@ type Wish = Extract<KubernetesReading, { kind: 'command' }>
 
 export async function answerRequest(visit: Visit, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const session = visit.session('')
-  const over = new AbortController()
-  const stop = (): void => over.abort(new SallyportError('COMMAND_CANCELLED', 'the client went away'))
-  response.once('close', () => {
-    if (!response.writableFinished) stop()
-  })
-  const signal = AbortSignal.any([visit.gone, over.signal])
+  // A connection carries one request at a time: with the connection the request is over, and the other way round.
+  const signal = visit.gone
   let wish: Wish | null = null
   const progress: Progress = { number: null }
   try {
     const { method = '', url: target = '' } = request
-    const first = readKubernetesRequest({ method, target, body: null })
+    const known = mayHaveBody(request) ? null : visit.known.of(method, target)
+    const first = known?.wish ?? readKubernetesRequest({ method, target, body: null })
     if (first.kind === 'refused') throw refusedRequest(first.reason)
     if (first.kind === 'discovery') {
       await answerDiscovery(visit, session, request, response, signal)
       return
     }
-    const body = await readBody(request, signal)
-    const reading = readKubernetesRequest({ method, target, body })
+    const body = mayHaveBody(request) ? await readBody(request, signal) : null
+    const reading = body === null ? first : readKubernetesRequest({ method, target, body })
     if (reading.kind !== 'command') throw refusedRequest('it cannot be read twice in the same way')
     wish = reading
-    await answerWish(visit, session, { wish, request, response, body, signal, progress })
+    await answerWish(visit, session, { wish, command: known?.command ?? null, request, response, body, signal, progress })
   } catch (error) {
     if (signal.aborted) response.destroy()
     else sendStatus(response, statusOf(error, subjectOf(session, wish)))
@@ -66,6 +65,8 @@ function record(session: Session, error: unknown): void {
 
 interface Asked {
   readonly wish: Wish
+  /** As people may read it, where it is known already. */
+  readonly command: KubernetesCommand | null
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly body: Buffer | null
@@ -78,16 +79,20 @@ interface Progress {
   number: number | null
 }
 
-async function answerWish(visit: Visit, session: Session, { wish, request, response, body: sent, signal, progress }: Asked): Promise<void> {
+async function answerWish(visit: Visit, session: Session, asked: Asked): Promise<void> {
+  const { wish, request, response, body: sent, signal, progress } = asked
+  const { method = '', url: target = '' } = request
   const masks = masksOf(session)
-  const written = { body: sent, contentType: request.headers['content-type'] ?? '' }
-  const { body, contentType } = await releaseBody(wish, written, masks, () => storedObject(visit, session, request.url ?? '', signal))
-  refuseHarmfulWrite(wish.command, body, contentType, masks)
-  const command = shownCommand(wish.command, body, contentType, masks)
   const isProxied = wish.info.kind === 'resource' && wish.info.subresource === 'proxy'
-  const headers: Headers = { ...forwardedHeaders(request.headers, isProxied), accept: readableAccept(request.headers.accept) }
-  const forward: TargetRequest = { method: request.method ?? '', target: request.url ?? '', headers, body }
-  if (body !== null) headers['content-type'] = contentType
+  const { forwarded, contentType: sentType, isImpersonating } = visit.headers.of(request, isProxied)
+  const written = { body: sent, contentType: sentType }
+  const { body, contentType } =
+    sent === null ? written : await releaseBody(wish, written, masks, () => storedObject(visit, session, target, signal))
+  refuseHarmfulWrite(wish.command, body, contentType, masks)
+  const command = asked.command ?? shownCommand(wish.command, body, contentType, masks)
+  if (sent === null && asked.command === null) visit.known.keep(method, target, { wish, command })
+  const headers: Headers = body === null ? { ...forwarded } : { ...forwarded, 'content-type': contentType }
+  const forward: TargetRequest = { method, target, headers, body }
   const preview = new ChangePreview(visit.target, session, wish, forward)
   const hold: { current: Hold | null } = { current: null }
   const admitted = session.admit([command], {
@@ -103,7 +108,7 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
   const number = admission.numbers[0] ?? 0
   progress.number = number
   const startedMs = performance.now()
-  let answer: IncomingMessage
+  let answer: TargetAnswer
   try {
     if (admitted instanceof Promise) await preview.check(signal)
     const isSafe = forward.method === 'GET' || forward.method === 'HEAD'
@@ -113,7 +118,17 @@ async function answerWish(visit: Visit, session: Session, { wish, request, respo
     session.append({ kind: 'error', command: number, code: known.code, message: known.message })
     throw error
   }
-  await relayAnswer({ answer, response, session, wish, number, masks, startedMs, signal, warnings: warningsOf(hold.current, request) })
+  await relayAnswer({
+    answer,
+    response,
+    session,
+    wish,
+    number,
+    masks,
+    startedMs,
+    signal,
+    warnings: warningsOf(hold.current, isImpersonating),
+  })
 }
 
 /** The object that a request is about, as it is stored; null when it cannot be had. */
@@ -140,17 +155,20 @@ async function answerDiscovery(
   await readBody(request, signal)
   const question = { method: request.method ?? 'GET', target, headers, body: null }
   const answer = await sendRenewed(session, signal, true, lease => visit.target.ask(lease, question, signal))
-  response.writeHead(answer.statusCode ?? 500, answeredHeaders(answer.headers))
+  response.writeHead(answer.statusCode, headerList(answeredHeaders(answer.headers)))
   await pass(answer, response)
 }
 
-function pass(answer: IncomingMessage, response: ServerResponse): Promise<void> {
+function pass(answer: TargetAnswer, response: ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    answer.once('error', reject)
-    answer.once('aborted', () => reject(new SallyportError('TARGET_UNREACHABLE', 'the API server ended its answer early')))
     response.once('finish', resolve)
     response.once('close', resolve)
-    answer.pipe(response)
+    response.on('drain', () => answer.resume())
+    answer.take({
+      data: bytes => response.write(bytes),
+      end: () => void response.end(),
+      fail: cause => reject(new SallyportError('TARGET_UNREACHABLE', 'the API server ended its answer early', { cause })),
+    })
   })
 }
 
@@ -161,11 +179,11 @@ export function masksOf(session: Session): NonNullable<Session['masker']['object
   return masks
 }
 
-function warningsOf(hold: Hold | null, { headers }: IncomingMessage): readonly string[] {
+function warningsOf(hold: Hold | null, isImpersonating: boolean): readonly string[] {
   const where = hold?.where === null || hold === null ? '' : ` ${hold.where}`
   return [
     ...(hold === null ? [] : [`held by rule ${hold.rule}, approved as ${hold.code}${where}`]),
-    ...(wantsToImpersonate(headers) ? ['the request ran as this run, not as who it asked to be: impersonation is not passed on'] : []),
+    ...(isImpersonating ? ['the request ran as this run, not as who it asked to be: impersonation is not passed on'] : []),
   ].map(warning)
 }
 

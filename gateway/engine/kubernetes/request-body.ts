@@ -5,6 +5,11 @@ import { SallyportError } from '../../core/errors.ts'
 /** API servers take 3 MiB. */
 const MAX_BODY_BYTES = 4 * 1_024 * 1_024
 
+/** False when the head of the request says that nothing comes behind it (RFC 9112, 6.3). */
+export function mayHaveBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
 /** Null when there is none. @throws {SallyportError} PROTOCOL_VIOLATION when it is too large or ends early. */
 export async function readBody(request: IncomingMessage, signal: AbortSignal): Promise<Buffer | null> {
   const parts: Buffer[] = []

@@ -84,11 +84,24 @@ export function wantsToImpersonate(from: IncomingHttpHeaders): boolean {
 export function answeredHeaders(from: IncomingHttpHeaders): Headers {
   const kept: Headers = {}
   const ofHop = listedHeaders(from.connection)
-  for (const [name, value] of Object.entries(from)) {
+  for (const name of Object.keys(from)) {
+    const value = from[name]
     if (value === undefined || ofConnection.has(name) || ofAnswer.has(name) || ofHop.has(name)) continue
     kept[name] = value
   }
   return kept
+}
+
+/** For `writeHead`: name and value in turn, a repeated header once for each value. @param length of the body, where it is known. */
+export function headerList(headers: Headers, length: number | null = null): string[] {
+  const list: string[] = []
+  for (const name of Object.keys(headers)) {
+    const value = headers[name] ?? []
+    if (typeof value === 'string') list.push(name, value)
+    else for (const one of value) list.push(name, one)
+  }
+  if (length !== null) list.push('content-length', String(length))
+  return list
 }
 
 /**
@@ -105,8 +118,11 @@ export function readableAccept(accept: string | undefined): string {
 
 /** Names that `Connection:` lists are for this hop only. */
 function listedHeaders(connection: string | undefined): ReadonlySet<string> {
+  if (connection === undefined) return none
   return new Set((connection ?? '').split(',').map(name => name.trim().toLowerCase()))
 }
+
+const none: ReadonlySet<string> = new Set()
 
 function plain(name: string): string {
   return name.replaceAll('_', '-')

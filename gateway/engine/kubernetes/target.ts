@@ -5,13 +5,19 @@ import type { IncomingMessage } from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { ConnectionOptions } from 'node:tls'
+import { createSecureContext } from 'node:tls'
 import type { Connection } from '../../core/connection.ts'
 import type { Lease } from '../../core/credential.ts'
 import { SallyportError } from '../../core/errors.ts'
 import { Permit } from '../../core/permit.ts'
+import { HttpError } from '../../wire/http/http-error.ts'
+import { requestHead } from '../../wire/http/request-head.ts'
 import { readApiCredential } from './credential.ts'
 import type { ApiCredential } from './credential.ts'
 import type { Headers } from './request-headers.ts'
+import type { TargetAnswer } from './target-answer.ts'
+import { TargetPool } from './target-pool.ts'
 
 export interface TargetRequest {
   readonly method: string
@@ -33,27 +39,36 @@ export interface Upgraded {
 const ANSWER_TIMEOUT_MS = 90_000
 /** Below the idle time of API servers and of load balancers in front of them. */
 const IDLE_MS = 45_000
-const MAX_SOCKETS = 256
-const MAX_FREE_SOCKETS = 32
+/** Without a body their length goes unsaid (RFC 9110, 8.6). */
+const bodiless = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'])
 
-type Module = typeof http | typeof https
+interface Access {
+  readonly lease: Lease
+  readonly credential: ApiCredential
+  /** null = without TLS. */
+  readonly tls: ConnectionOptions | null
+  readonly pool: TargetPool
+}
 
 export class KubernetesTarget {
   readonly #connection: Connection
-  #pool: { readonly lease: Lease; readonly credential: ApiCredential; readonly agent: http.Agent } | null = null
+  readonly #authority: string
+  #access: Access | null = null
 
   constructor(connection: Connection) {
     this.#connection = connection
+    const { host, port } = connection
+    this.#authority = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`
   }
 
   /** @throws {SallyportError} TARGET_UNREACHABLE, TARGET_UNTRUSTED, TARGET_LOGIN_REFUSED, CREDENTIAL_UNAVAILABLE. */
-  send(permit: Permit, lease: Lease, request: TargetRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  send(permit: Permit, lease: Lease, request: TargetRequest, signal: AbortSignal): Promise<TargetAnswer> {
     if (!Permit.isMinted(permit)) throw new SallyportError('INTERNAL', 'a request without a permit does not go to the target')
     return this.#exchange(lease, request, signal)
   }
 
   /** The gateway's own question: a GET, or a write that is a dry run. */
-  ask(lease: Lease, request: TargetRequest, signal: AbortSignal): Promise<IncomingMessage> {
+  ask(lease: Lease, request: TargetRequest, signal: AbortSignal): Promise<TargetAnswer> {
     const isHarmless = request.method === 'GET' || request.method === 'HEAD' || /[?&]dryRun=All$/.test(request.target)
     if (!isHarmless) throw new SallyportError('INTERNAL', 'a question of the gateway must change nothing')
     return this.#exchange(lease, request, signal)
@@ -62,7 +77,8 @@ export class KubernetesTarget {
   /** A request that wants to switch protocols (exec, attach, port-forward). */
   async upgrade(permit: Permit, lease: Lease, request: TargetRequest, protocol: string, signal: AbortSignal): Promise<Upgraded> {
     if (!Permit.isMinted(permit)) throw new SallyportError('INTERNAL', 'a request without a permit does not go to the target')
-    const outgoing = this.#open(lease, { ...request, headers: { ...request.headers, connection: 'Upgrade', upgrade: protocol } }, signal)
+    const access = this.#accessBy(lease)
+    const outgoing = this.#open(access, { ...request, headers: { ...request.headers, connection: 'Upgrade', upgrade: protocol } }, signal)
     const upgraded = await this.#patiently(
       outgoing,
       new Promise<Upgraded>((resolve, reject) => {
@@ -80,46 +96,43 @@ export class KubernetesTarget {
   }
 
   close(): void {
-    this.#pool?.agent.destroy()
-    this.#pool = null
+    this.#access?.pool.close()
+    this.#access = null
   }
 
-  async #exchange(lease: Lease, request: TargetRequest, signal: AbortSignal, isAgain = false): Promise<IncomingMessage> {
-    const outgoing = this.#open(lease, request, signal)
+  async #exchange(lease: Lease, request: TargetRequest, signal: AbortSignal): Promise<TargetAnswer> {
+    const { method, target, body } = request
+    let answer: TargetAnswer
     try {
-      const answer = await this.#patiently(
-        outgoing,
-        new Promise<IncomingMessage>((resolve, reject) => {
-          outgoing.once('response', resolve)
-          outgoing.once('error', reject)
-          outgoing.end(request.body ?? undefined)
-        }),
-      )
-      if (answer.statusCode === 401) {
-        answer.destroy()
-        throw this.#refused()
-      }
-      return answer
+      const access = this.#accessBy(lease)
+      const head = requestHead({ method, target, headers: this.#headersOf(access, request) })
+      answer = await access.pool.ask({ method, head, body }, signal)
     } catch (error) {
-      // The server may close an idle connection while a request is on its way; only what changes nothing is sent again.
-      const isStale = outgoing.reusedSocket && error instanceof SallyportError && error.code === 'TARGET_UNREACHABLE'
-      if (isStale && !isAgain && request.method === 'GET' && !signal.aborted) return await this.#exchange(lease, request, signal, true)
-      throw error
+      throw this.#troubleOf(error)
     }
+    if (answer.statusCode !== 401) return answer
+    answer.destroy()
+    throw this.#refused()
   }
 
-  #open(lease: Lease, request: TargetRequest, signal: AbortSignal): http.ClientRequest {
-    const { host, port, impersonate } = this.#connection
-    const { credential, agent } = this.#poolFor(lease)
-    const headers: Headers = { ...request.headers, host: `${net.isIPv6(host) ? `[${host}]` : host}:${port}` }
+  #headersOf({ credential }: Access, { method, headers: given, body }: TargetRequest): Headers {
+    const { impersonate } = this.#connection
+    const headers: Headers = { connection: 'keep-alive', ...given, host: this.#authority }
     if (credential.kind === 'token') headers['authorization'] = `Bearer ${credential.token}`
     // The last word: nothing that a client sent has one of these names.
     if (impersonate !== undefined) {
       headers['impersonate-user'] = impersonate.user
       if (impersonate.groups.length > 0) headers['impersonate-group'] = [...impersonate.groups]
     }
-    if (request.body !== null) headers['content-length'] = String(request.body.length)
-    return this.#module().request({ host, port, method: request.method, path: request.target, headers, agent, signal })
+    if (body !== null) headers['content-length'] = String(body.length)
+    else if (!bodiless.has(method)) headers['content-length'] = '0'
+    return headers
+  }
+
+  #open(access: Access, request: TargetRequest, signal: AbortSignal): http.ClientRequest {
+    const { host, port } = this.#connection
+    const options = { host, port, method: request.method, path: request.target, headers: this.#headersOf(access, request), signal }
+    return access.tls === null ? http.request({ ...options, agent: false }) : https.request({ ...options, ...access.tls, agent: false })
   }
 
   async #patiently<T>(outgoing: http.ClientRequest, answered: Promise<T>): Promise<T> {
@@ -136,8 +149,8 @@ export class KubernetesTarget {
   }
 
   /** One pool per lease: a renewed certificate must not ride on connections of the old one. */
-  #poolFor(lease: Lease): { readonly credential: ApiCredential; readonly agent: http.Agent } {
-    if (this.#pool?.lease === lease) return this.#pool
+  #accessBy(lease: Lease): Access {
+    if (this.#access?.lease === lease) return this.#access
     const credential = readApiCredential(lease.secret.reveal().toString('utf8'), lease.certificate)
     if (credential === null) {
       throw new SallyportError('CREDENTIAL_UNAVAILABLE', `${this.#connection.credential.text} is no credential for an API server`, {
@@ -145,35 +158,29 @@ export class KubernetesTarget {
         fix: 'correct the reference, or what the source holds',
       })
     }
-    const old = this.#pool?.agent
-    const { tls, host } = this.#connection
-    const pool = {
-      keepAlive: true,
-      maxSockets: MAX_SOCKETS,
-      maxFreeSockets: MAX_FREE_SOCKETS,
-      timeout: IDLE_MS,
-      scheduling: 'lifo' as const,
-    }
-    const agent =
-      tls.mode === 'disable'
-        ? new http.Agent(pool)
-        : new https.Agent({
-            ...pool,
-            rejectUnauthorized: true,
-            minVersion: 'TLSv1.2',
-            ALPNProtocols: ['http/1.1'],
-            ...(net.isIP(host) === 0 ? { servername: host } : {}),
-            ...(tls.ca === null ? {} : { ca: tls.ca }),
-            ...(credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.key } : {}),
-          })
-    this.#pool = { lease, credential, agent }
-    // Requests that are under way on the old pool end there; its idle connections run out by themselves.
-    if (old !== undefined) setTimeout(() => old.destroy(), IDLE_MS * 2).unref()
-    return this.#pool
+    const old = this.#access
+    const { host, port } = this.#connection
+    const tls = this.#tlsBy(credential)
+    this.#access = { lease, credential, tls, pool: new TargetPool({ host, port, tls, answerMs: ANSWER_TIMEOUT_MS, idleMs: IDLE_MS }) }
+    // Requests that are under way on the old pool end there.
+    old?.pool.close()
+    return this.#access
   }
 
-  #module(): Module {
-    return this.#connection.tls.mode === 'disable' ? http : https
+  #tlsBy(credential: ApiCredential): ConnectionOptions | null {
+    const { tls, host } = this.#connection
+    if (tls.mode === 'disable') return null
+    return {
+      rejectUnauthorized: true,
+      ALPNProtocols: ['http/1.1'],
+      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+      // Made once: reading certificates anew for each connection costs more than its handshake.
+      secureContext: createSecureContext({
+        minVersion: 'TLSv1.2',
+        ...(tls.ca === null ? {} : { ca: tls.ca }),
+        ...(credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.key } : {}),
+      }),
+    }
   }
 
   #refused(): SallyportError {
@@ -186,6 +193,12 @@ export class KubernetesTarget {
   #troubleOf(error: unknown): SallyportError {
     if (error instanceof SallyportError) return error
     const { name, host, port } = this.#connection
+    if (error instanceof HttpError) {
+      return new SallyportError('TARGET_UNREACHABLE', `${name} (${host}:${port}) gave no answer that can be read`, {
+        why: error.message,
+        cause: error,
+      })
+    }
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
     if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL|ISSUER|HOSTNAME/.test(code)) {
       return new SallyportError('TARGET_UNTRUSTED', `the certificate of ${name} (${host}:${port}) is not trusted`, {

@@ -1,6 +1,8 @@
 // One connection of a client: its session once it proved the ticket, and the end of everything it waits for when it goes away.
 import type { TLSSocket } from 'node:tls'
 import type { FrontDesk, Session } from '../../core/session.ts'
+import { ClientHeaders } from './client-headers.ts'
+import { KnownRequests } from './known-requests.ts'
 import type { RecentRefusals } from './recent-refusals.ts'
 import type { KubernetesTarget } from './target.ts'
 
@@ -11,7 +13,10 @@ export class Visit {
   readonly refusals: RecentRefusals
   /** Aborted when the client is gone or the gateway ends. */
   readonly gone: AbortSignal
+  readonly headers = new ClientHeaders()
+  readonly known = new KnownRequests()
   #session: Session | null = null
+  #proof: string | null = null
 
   constructor(desk: FrontDesk, target: KubernetesTarget, socket: TLSSocket, refusals: RecentRefusals, gone: AbortSignal) {
     this.desk = desk
@@ -23,6 +28,15 @@ export class Visit {
 
   get isOpen(): boolean {
     return this.#session !== null
+  }
+
+  /** True for the words that `keepProof` got: they hold the ticket, and came over this connection before. */
+  hasProven(proof: string): boolean {
+    return this.#proof !== null && this.#proof === proof
+  }
+
+  keepProof(proof: string): void {
+    this.#proof = proof
   }
 
   /** The session of this connection; opened by its first request with a ticket. @param application what the client calls itself. */
