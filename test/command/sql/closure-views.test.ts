@@ -102,4 +102,24 @@ describe('views over masked tables', () => {
     assert.equal(kindOf(sql), 'tainted')
     assert.equal(kindOf('SELECT count(*) OVER (ROWS 1 PRECEDING) FROM notes', strict), 'clean')
   })
+
+  it('tell nothing by how many rows there are, where inference is refused', () => {
+    const value = '(SELECT length(mail) FROM people LIMIT 1)'
+    for (const sql of [
+      `SELECT count(*) FROM generate_series(1, ${value})`,
+      `SELECT max(n) FROM generate_series(1, ${value}) WITH ORDINALITY t(g, n)`,
+      `SELECT count(*) FROM people p, string_to_table(p.mail, NULL)`,
+      `SELECT count(*) FROM people p, LATERAL unnest(array_fill(1, ARRAY[length(p.mail)]))`,
+      `SELECT count(*) FROM (SELECT generate_series(1, length(mail)) FROM people) q`,
+      `SELECT g FROM generate_series(0, 99) g OFFSET ${value} LIMIT 1`,
+      `SELECT g FROM generate_series(0, 99) g FETCH FIRST ${value} ROWS ONLY`,
+      `WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < ${value}) SELECT max(n) FROM r`,
+      `SELECT count(*) FROM JSON_TABLE((SELECT to_jsonb(array_agg(mail)) FROM people), '$[*]' COLUMNS (x text PATH '$')) j`,
+      `SELECT count(*) FROM notes TABLESAMPLE BERNOULLI (${value})`,
+      `SELECT ntile(${value}) OVER (ORDER BY id) FROM notes`,
+      `SELECT lag(id, ${value}) OVER (ORDER BY id) FROM notes`,
+      `SELECT id FROM notes GROUP BY GROUPING SETS ((id), ((SELECT max(mail) FROM people)))`,
+    ])
+      assert.equal(kindOf(sql, strict), 'refuse', sql)
+  })
 })
