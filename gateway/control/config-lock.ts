@@ -2,10 +2,13 @@
 // is gone is taken over. Synchronous: nothing else of this process runs while it waits.
 import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 
-const RETRY_MS = 10
-/** Much longer than anybody holds it. */
-const STALE_MS = 5_000
-const PATIENCE_MS = 15_000
+/** At most, and anything below it, so that several who wait do not look in the same order again and again. */
+const RETRY_MS = 20
+/** One that names nobody was left between its making and its naming. */
+const NAMELESS_MS = 30_000
+/** A number belongs to somebody else by then: nobody holds it so long, however busy the machine. */
+const OLDEST_MS = 60_000
+const PATIENCE_MS = 120_000
 
 /**
  * Runs `work` while no other process does so for the same lock.
@@ -37,10 +40,8 @@ function take(lock: string): void {
 function isStale(lock: string): boolean {
   try {
     const ageMs = Date.now() - statSync(lock).mtimeMs
-    if (ageMs > STALE_MS) return true
     const pid = Number(readFileSync(lock, 'latin1'))
-    // A lock that was made just now has no number yet.
-    return pid > 0 && !isAlive(pid)
+    return pid > 0 ? ageMs > OLDEST_MS || !isAlive(pid) : ageMs > NAMELESS_MS
   } catch {
     return false
   }
@@ -68,7 +69,7 @@ function isAlive(pid: number): boolean {
 }
 
 function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1 + Math.random() * RETRY_MS)
 }
 
 function codeOf(error: unknown): unknown {
