@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { commandOf, logIn, openingOf, sealedStory, temporaryFolder } from '../record/recordings.ts'
 import { sealedSampleRun } from '../../world/recording/sample-run.ts'
 import { findBrowser, startBrowser } from './browser.ts'
+import { openPage, violations } from './opened-page.ts'
+import type { OpenedPage } from './opened-page.ts'
 
 const executable = findBrowser()
 
@@ -30,6 +32,8 @@ if (executable !== null) {
       sample = path.join(root, 'sample', 'replay.html')
       browser = await startBrowser(executable)
     })
+    // Pages that nobody looks at any more would work on beside the next.
+    afterEach(() => Promise.all(browser.contexts().map(context => context.close())))
     after(async () => {
       await browser.close()
       remove()
@@ -174,11 +178,7 @@ if (executable !== null) {
         const { page } = await open(file, { colorScheme, bypassCSP: true })
         await verdict(page, 'intact')
         await page.addScriptTag({ content: axe.source })
-        const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] }
-        assert.deepEqual(
-          violations.map(({ id, nodes }) => [id, nodes.map(node => node.html)]),
-          [],
-        )
+        assert.deepEqual(await violations(page), [])
       })
 
     it('obeys nothing that a command says', async () => {
@@ -229,23 +229,8 @@ if (executable !== null) {
   })
 }
 
-interface Seen {
-  readonly page: Page
-  readonly requests: string[]
-  /** Errors, and everything on the console: a policy that is broken is reported there. */
-  readonly complaints: string[]
-}
-
-async function open(at: string, options: BrowserContextOptions = {}, hash = ''): Promise<Seen> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  const requests: string[] = []
-  const complaints: string[] = []
-  page.on('request', request => requests.push(request.url()))
-  page.on('console', message => complaints.push(message.text()))
-  page.on('pageerror', error => complaints.push(error.message))
-  await page.goto(pathToFileURL(at).href + hash)
-  return { page, requests, complaints }
+function open(at: string, options?: BrowserContextOptions, hash?: string): Promise<OpenedPage> {
+  return openPage(browser, at, options, hash)
 }
 
 async function verdict(page: Page, wanted: string): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import axe from 'axe-core'
@@ -10,6 +10,8 @@ import { decryptAge } from '../../gateway/record/age/age-file.ts'
 import { sealedSampleRun } from '../../world/recording/sample-run.ts'
 import { auditor, commandOf, logIn, openingOf, temporaryFolder } from '../record/recordings.ts'
 import { findBrowser, startBrowser } from './browser.ts'
+import { openPage, violations } from './opened-page.ts'
+import type { OpenedPage } from './opened-page.ts'
 
 const executable = findBrowser()
 
@@ -26,6 +28,8 @@ if (executable !== null) {
       file = path.join(root, 'run', 'replay.html')
       browser = await startBrowser(executable)
     })
+    // Pages that nobody looks at any more would work on beside the next.
+    afterEach(() => Promise.all(browser.contexts().map(context => context.close())))
     after(async () => {
       await browser.close()
       remove()
@@ -192,26 +196,12 @@ if (executable !== null) {
   })
 }
 
-interface Seen {
-  readonly page: Page
-  readonly requests: string[]
-  readonly complaints: string[]
-}
-
-async function open(at: string, options: BrowserContextOptions = {}, hash = ''): Promise<Seen> {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
-  const page = await context.newPage()
-  const requests: string[] = []
-  const complaints: string[] = []
-  page.on('request', request => requests.push(request.url()))
-  page.on('console', message => complaints.push(message.text()))
-  page.on('pageerror', error => complaints.push(error.message))
-  await page.goto(pathToFileURL(at).href + hash)
-  return { page, requests, complaints }
+function open(at: string, options: BrowserContextOptions = {}, hash = ''): Promise<OpenedPage> {
+  return openPage(browser, at, { reducedMotion: 'reduce', ...options }, hash)
 }
 
 /** The page with its terminal open, resting at its beginning. */
-async function playing(at: string, options: BrowserContextOptions = {}): Promise<Seen> {
+async function playing(at: string, options: BrowserContextOptions = {}): Promise<OpenedPage> {
   const seen = await open(at, options)
   await seen.page.locator('#badge[data-verdict]').waitFor()
   await seen.page.locator('.terminal .open').click()
@@ -221,9 +211,4 @@ async function playing(at: string, options: BrowserContextOptions = {}): Promise
 
 function screen(page: Page): Promise<string> {
   return page.locator('.screen .line').evaluateAll(lines => lines.map(line => line.textContent).join('\n'))
-}
-
-async function violations(page: Page): Promise<unknown[]> {
-  const { violations: found } = (await page.evaluate('axe.run()')) as { violations: { id: string; nodes: { html: string }[] }[] }
-  return found.map(({ id, nodes }) => [id, nodes.map(node => node.html)])
 }
