@@ -10,6 +10,7 @@ CREATE TABLE u (id int, word text); INSERT INTO u VALUES (1, 'red'), (2, 'blue')
 CREATE VIEW v AS SELECT id, plain AS p, mail || '!' AS m FROM t;
 CREATE VIEW w AS SELECT id AS i, plain AS mail, ssn AS plain FROM t;
 CREATE VIEW picky AS SELECT id, plain FROM t WHERE mail::bit(1) IS NULL;
+CREATE VIEW few AS SELECT id, plain FROM t WHERE id < 3 WITH CHECK OPTION;
 CREATE TABLE kid () INHERITS (t); INSERT INTO kid VALUES (3, 'three', 'QZXW-AAAA', 'JVKF-CCCC');
 CREATE UNIQUE INDEX ON t (mail);
 CREATE TABLE refers (id int, to_mail text REFERENCES t(mail)); INSERT INTO refers VALUES (1, 'QZXW-AAAA');
@@ -82,6 +83,19 @@ pg_typeof(?)
 (?)::xml
 (?)::jsonb
 (?)::regclass
+(?)::pg_lsn
+int4in(textout(?))
+encode('a'::bytea, ?)
+date_trunc(?, now())
+parse_ident(?)
+jsonb_set('[1]', ARRAY[?], '1')
+jsonb_path_query_first(to_jsonb(?), '$.double()')
+JSON_VALUE(to_jsonb(?), '$' RETURNING int ERROR ON ERROR)
+JSON_SCALAR(?)
+JSON_OBJECT(?: 1 WITH UNIQUE KEYS)
+regexp_substr(?, '.*')
+to_tsquery('simple', ? || ' &')
+(SELECT count(*) OVER (ORDER BY 1 ROWS BETWEEN length(?) PRECEDING AND CURRENT ROW))
 nosuch(?)`.split('\n')
 
 /** Over all rows: they stand at the top of a query only. */
@@ -93,6 +107,8 @@ mode() WITHIN GROUP (ORDER BY ?)
 percentile_disc(0) WITHIN GROUP (ORDER BY ?)
 json_agg(?)
 json_object_agg(coalesce(?, 'k'), 1)
+json_object_agg_unique(coalesce(?, 'k'), 1)
+JSON_ARRAYAGG(?)
 xmlagg(xmlelement(name e, ?))
 any_value(?)
 count(?)
@@ -289,6 +305,18 @@ export const randomStatement: Arbitrary<string> = oneof(
   { weight: 1, arbitrary: overT.map(one => `UPDATE t a SET plain = (${one})::text RETURNING plain, *`) },
   { weight: 1, arbitrary: overT.map(one => `UPDATE t a SET mail = (${one})::text RETURNING old.mail || '', new.*`) },
   { weight: 1, arbitrary: overT.map(one => `DELETE FROM t a RETURNING ${one}`) },
+  { weight: 1, arbitrary: anyQuery.map(one => `UPDATE w SET mail = (SELECT z::text FROM (${one}) AS q(z) LIMIT 1) RETURNING *`) },
+  { weight: 1, arbitrary: anyQuery.map(one => `INSERT INTO w(i, mail) SELECT 7, z::text FROM (${one}) AS q(z) RETURNING w.*`) },
+  {
+    weight: 1,
+    arbitrary: constantFrom(
+      'UPDATE few SET id = 9',
+      'UPDATE few SET id = 2',
+      'UPDATE few SET id = NULL',
+      'DELETE FROM few',
+      "INSERT INTO few VALUES (9, 'x')",
+    ),
+  },
   {
     weight: 1,
     arbitrary: anyQuery.map(
