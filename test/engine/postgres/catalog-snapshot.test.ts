@@ -1,7 +1,7 @@
 // The snapshot of a real server's catalog: what it holds.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import pg from 'pg'
+import { Client } from 'pg'
 import type { Catalog } from '../../../gateway/command/sql/catalog.ts'
 import { bindTrust, digestOfFunction, isTrusted } from '../../../gateway/command/sql/functions.ts'
 import { loadSqlParser, readSql } from '../../../gateway/command/sql/read-sql.ts'
@@ -164,7 +164,7 @@ describe('catalog snapshot', () => {
       `CREATE TABLE t(a int PRIMARY KEY CHECK (a > 0), b text DEFAULT lower('X'), c timestamptz DEFAULT now())`,
     )
     const { host, port, user, password } = server
-    const holder = new pg.Client({ host, port, user, password, database: held })
+    const holder = new Client({ host, port, user, password, database: held })
     await holder.connect()
     await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE')
     try {
@@ -196,7 +196,7 @@ describe('catalog snapshot', () => {
       const first = await takeCatalog(impatient, 1)
       assert.ok(textsOf(first).every(text => text !== undefined && text !== ''))
       const { host, port, user, password } = server
-      const holder = new pg.Client({ host, port, user, password, database: held })
+      const holder = new Client({ host, port, user, password, database: held })
       await holder.connect()
       await holder.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE')
       try {
