@@ -14,6 +14,8 @@ const MAX_TEXT_LINES = 10_000
 /** What is recorded of one terminal stays below it: 80 Mi characters, at most three bytes each. */
 const MAX_CAST_BYTES = 256 * 1024 * 1024
 const MAX_TAIL_BYTES = 1024 * 1024
+/** Cells of its screen that a terminal may touch to be told: seconds of work, for what no program does. */
+const MAX_TOUCHED = 512 * 1024 * 1024
 
 export interface RecordedCast {
   /** asciicast v2. */
@@ -74,9 +76,10 @@ export class RecordedTerminals {
     if (!this.#names.includes(name)) return '  │ (it is not in this copy of the recording)\n'
     const cast = readCast((await this.read(name)).text)
     if (cast === null) return '  │ (it cannot be read)\n'
-    const { lines, omitted } = terminalText(cast, MAX_TEXT_LINES)
+    const { lines, omitted, isStopped } = terminalText(cast, MAX_TEXT_LINES, MAX_TOUCHED)
     const before = omitted === 0 ? '' : `  │ (${omitted} lines before these)\n`
-    return before + lines.map(line => `  │ ${visible(line)}\n`).join('')
+    const after = isStopped ? '  │ (more is left out: --format cast plays it)\n' : ''
+    return before + lines.map(line => `  │ ${visible(line)}\n`).join('') + after
   }
 }
 

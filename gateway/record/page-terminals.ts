@@ -17,6 +17,8 @@ const MAX_TEXT_LINES = 2000
 const MAX_TEXT_CHARS = 256 * 1024
 /** Characters of output that are gone through for the text; a run that is cancelled has no time for more. */
 const MAX_TOLD_CHARS = 1024 * 1024
+/** Cells of screens that all terminals of a page may touch for their texts; a MiB of output on a large screen is half of it. */
+const MAX_TOUCHED = 24 * 1024 * 1024
 
 /** What a terminal's file says, given what it holds; null when it cannot be opened. */
 export type CastOpener = (name: string, stored: Buffer) => Buffer | null
@@ -32,6 +34,7 @@ export class PageTerminals {
   readonly #source: Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>
   readonly #open: CastOpener
   #left = MAX_CASTS_BYTES
+  #touchable = MAX_TOUCHED
 
   constructor(source: Pick<RecordingSource, 'read' | 'names' | 'sizeOf'>, open: CastOpener) {
     this.#source = source
@@ -47,19 +50,21 @@ export class PageTerminals {
     if (plain === null || cast === null) return bare(`${name} cannot be read.`)
     this.#left -= plain.length
     const isSealed = name.endsWith(AGE_SUFFIX)
-    return { html: section(name, cast), part: castPart(name, isSealed, await packed([plain])) }
+    return { html: this.#section(name, cast), part: castPart(name, isSealed, await packed([plain])) }
   }
-}
 
-function section(name: string, cast: Cast): string {
-  const told = tailOf(cast)
-  const { lines, omitted } = terminalText(told, MAX_TEXT_LINES)
-  const text = lines.join('\n').slice(-MAX_TEXT_CHARS)
-  const seconds = cast.events.at(-1)?.seconds ?? 0
-  const about = `${cast.size.columns} × ${cast.size.rows}, ${seconds.toFixed(1)} s`
-  const isCut = omitted > 0 || told.events.length < cast.events.length
-  const more = isCut ? '<p class="note">What came before these lines is in the recording.</p>' : ''
-  return `<section class="terminal" data-cast="${html(name)}" aria-label="Terminal"><p class="note">Terminal, ${about}</p><details><summary>Text of the terminal</summary>${more}<pre tabindex="0">${html(text)}</pre></details></section>`
+  #section(name: string, cast: Cast): string {
+    const told = tailOf(this.#touchable > 0 ? cast : { ...cast, size: { columns: 1, rows: 1 }, events: [] })
+    const { lines, omitted, touched, isStopped } = terminalText(told, MAX_TEXT_LINES, this.#touchable)
+    this.#touchable = Math.max(0, this.#touchable - touched)
+    const text = lines.join('\n').slice(-MAX_TEXT_CHARS)
+    const seconds = cast.events.at(-1)?.seconds ?? 0
+    const about = `${cast.size.columns} × ${cast.size.rows}, ${seconds.toFixed(1)} s`
+    const isCut = omitted > 0 || told.events.length < cast.events.length
+    const before = isCut ? '<p class="note">What came before these lines is in the recording.</p>' : ''
+    const after = isStopped ? '<p class="note">What came after these lines is in the recording.</p>' : ''
+    return `<section class="terminal" data-cast="${html(name)}" aria-label="Terminal"><p class="note">Terminal, ${about}</p><details><summary>Text of the terminal</summary>${before}<pre tabindex="0">${html(text)}</pre>${after}</details></section>`
+  }
 }
 
 /** The last of it, with the size that it had by then. */

@@ -103,7 +103,7 @@ export class Emulator implements TerminalInput {
   }
 
   /** What stands there now. Changes with the next `write`. */
-  get screen(): Pick<Screen, 'columns' | 'rows' | 'lines' | 'cursor' | 'isAlternate'> {
+  get screen(): Pick<Screen, 'touched' | 'columns' | 'rows' | 'lines' | 'cursor' | 'isAlternate'> {
     return this.#screen
   }
 

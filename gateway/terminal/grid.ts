@@ -51,9 +51,12 @@ export function lineRuns({ cells, styles }: Line): readonly Run[] {
 export class Grid {
   #lines: Line[]
   #columns: number
+  /** Cells that were moved, erased or made, over and over: what it has cost. */
+  touched = 0
 
   constructor(columns: number, rows: number, style: Style = plainStyle) {
     this.#columns = columns
+    this.touched = columns * rows
     this.#lines = Array.from({ length: rows }, () => blankLine(columns, style))
   }
 
@@ -114,6 +117,7 @@ export class Grid {
 
   erase(row: number, from: number, to: number, style: Style): void {
     const { cells, styles } = this.line(row)
+    this.touched += to - from
     this.#breakWide(row, from, style)
     this.#breakWide(row, to, style)
     cells.fill(null, from, to)
@@ -122,6 +126,7 @@ export class Grid {
 
   insertCells(row: number, column: number, count: number, style: Style): void {
     const line = this.line(row)
+    this.touched += this.#columns
     this.#breakWide(row, column, style)
     const inserted = Math.min(count, this.#columns - column)
     line.cells.splice(column, 0, ...blankLine(inserted).cells)
@@ -132,6 +137,7 @@ export class Grid {
 
   deleteCells(row: number, column: number, count: number, style: Style): void {
     const line = this.line(row)
+    this.touched += this.#columns
     const deleted = Math.min(count, this.#columns - column)
     this.#breakWide(row, column, style)
     this.#breakWide(row, column + deleted, style)
@@ -144,6 +150,7 @@ export class Grid {
 
   /** Moves the lines of a region up. @param onGone sees those that leave it, in order; each is the blank line below a moment later. */
   scrollUp(top: number, bottom: number, count: number, style: Style, onGone: ((line: Line) => void) | null): void {
+    this.touched += Math.min(count, bottom - top + 1) * (this.#columns + bottom - top)
     for (let left = Math.min(count, bottom - top + 1); left > 0; left -= 1) {
       const line = this.line(top)
       onGone?.(line)
@@ -157,11 +164,13 @@ export class Grid {
 
   scrollDown(top: number, bottom: number, count: number, style: Style): void {
     const moved = Math.min(count, bottom - top + 1)
+    this.touched += moved * this.#columns + bottom - top
     this.#lines.splice(bottom + 1 - moved, moved)
     this.#lines.splice(top, 0, ...Array.from({ length: moved }, () => blankLine(this.#columns, style)))
   }
 
   fill(character: string, style: Style): void {
+    this.touched += this.#columns * this.rows
     for (const { cells, styles } of this.#lines) {
       cells.fill(character)
       styles.fill(style)
@@ -170,6 +179,7 @@ export class Grid {
 
   /** Lines are cut or filled at their right, not wrapped anew. @param top lines to be taken away at the top; returned. */
   resize(columns: number, rows: number, top: number): readonly Line[] {
+    this.touched += columns * rows
     const gone = this.#lines.splice(0, top)
     this.#columns = columns
     this.#lines.length = Math.min(this.#lines.length, rows)

@@ -47,6 +47,8 @@ export class Screen {
   #saved: Cursor = home
   #savedAlternate: Cursor = home
   #last = ''
+  /** Of grids that are no more. */
+  #touched = 0
   style: Style = plainStyle
   /** Which of the two character sets is drawn with. */
   shift: 0 | 1 = 0
@@ -73,6 +75,11 @@ export class Screen {
 
   get lines(): readonly Line[] {
     return this.#grid.lines
+  }
+
+  /** Cells that were moved, erased or made, over and over: what it has cost so far. */
+  get touched(): number {
+    return this.#touched + this.#main.touched + (this.#alternate?.touched ?? 0)
   }
 
   get isAlternate(): boolean {
@@ -306,7 +313,10 @@ export class Screen {
 
   useAlternate(isOn: boolean): void {
     if (isOn) this.#alternate ??= new Grid(this.columns, this.rows, this.#erased)
-    else this.#alternate = null
+    else {
+      this.#touched += this.#alternate?.touched ?? 0
+      this.#alternate = null
+    }
   }
 
   save(): void {
@@ -339,6 +349,7 @@ export class Screen {
   reset(): void {
     const { columns, rows } = this
     this.softReset()
+    this.#touched = this.touched
     this.#take(home)
     this.#alternate = null
     this.#main = new Grid(columns, rows)

@@ -9,19 +9,34 @@ export interface TerminalText {
   readonly lines: readonly string[]
   /** Lines before these that are left out. */
   readonly omitted: number
+  /** Cells that were touched for it. */
+  readonly touched: number
+  /** True when it ends before the session does: more would have cost too much. */
+  readonly isStopped: boolean
 }
 
-/** @param maxLines the last so many are kept. */
-export function terminalText({ size, events }: Cast, maxLines: number): TerminalText {
+/** A few bytes may ask a screen for a million cells, so what is written is looked at in pieces. */
+const PIECE_CHARS = 64
+
+/** @param maxLines the last so many are kept. @param maxTouched cells that may be touched, so that no program can keep its reader busy for hours. */
+export function terminalText({ size, events }: Cast, maxLines: number, maxTouched = Number.POSITIVE_INFINITY): TerminalText {
   const lines = new TextLines(maxLines)
-  const emulator = new Emulator(size, line => lines.add(line))
-  for (const event of events) {
+  let told = 0
+  const emulator = new Emulator(size, line => {
+    told += line.cells.length
+    lines.add(line)
+  })
+  const touched = (): number => told + emulator.screen.touched
+  const isStopped = !events.every(event => {
     const resized = resizeOf(event)
     if (resized !== null) emulator.resize(resized)
-    else if (event.kind === 'o') emulator.write(event.text)
-  }
+    else if (event.kind === 'o')
+      for (let at = 0; at < event.text.length && touched() <= maxTouched; at += PIECE_CHARS)
+        emulator.write(event.text.slice(at, at + PIECE_CHARS))
+    return touched() <= maxTouched
+  })
   for (const line of emulator.screen.lines) lines.add(line)
-  return lines.done()
+  return { ...lines.done(), touched: touched(), isStopped }
 }
 
 /** Puts lines together that the screen was too narrow for. */
@@ -48,7 +63,7 @@ class TextLines {
     this.#lines = this.#lines.slice(-this.#max)
   }
 
-  done(): TerminalText {
+  done(): Pick<TerminalText, 'lines' | 'omitted'> {
     if (this.#open !== '') this.#lines.push(this.#open.trimEnd())
     while (this.#lines.at(-1) === '') this.#lines.pop()
     const over = Math.max(0, this.#lines.length - this.#max)
