@@ -34,6 +34,7 @@ export interface AnswerParts {
 
 /** Up to here an answer is looked at whole, and gets its length; a longer list goes element by element. */
 const MAX_WHOLE_BYTES = 256 * 1_024
+const MAX_ONE_PIECE_BYTES = 64 * 1_024
 
 export async function relayAnswer(parts: AnswerParts): Promise<void> {
   const { answer, session, number } = parts
@@ -155,7 +156,9 @@ function flow({ answer, response }: AnswerParts, shaper: Shaper, headers: Header
           record.items = shaper.items
           record.keep(last)
           if (!response.headersSent) response.writeHead(statusCode, headerList(headers, last.length))
-          response.end(last)
+          // As text it goes out with its head in one piece, which costs a fifth less than two.
+          if (last.length > MAX_ONE_PIECE_BYTES) response.end(last)
+          else response.end(last.toString('latin1'), 'latin1')
           isWhole = true
           resolve()
         } catch (error) {
