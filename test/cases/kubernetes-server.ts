@@ -27,7 +27,7 @@ export interface ServerRow {
 
 const REFUSED = 'refused, and the server’s audit log has no trace of it'
 const SAME = 'judged as the server’s audit log says, sent as itself'
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 15_000
 
 /** Our own rows: named by what they try, and the readings that the unit tests hold us to. */
 export function ownServerRows(): readonly ServerRow[] {

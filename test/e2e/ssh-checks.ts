@@ -40,7 +40,7 @@ export const sshChecks: Readonly<Record<string, string>> = {
   'new keys with 20 MB on both streams at once':
     'ssh $O -n -o RekeyLimit=1M $H "cat $D/B & cat $D/B >&2; wait" >$D/o 2>$D/e; r=$?; cmp $D/o $D/B && cmp $D/e $D/B && [ $r = 0 ] || { echo "status $r:"; tail -c 300 $D/e | tr -cd "[:print:]"; false; }',
   'new keys under a transfer of files': 'scp $O -o RekeyLimit=1M -q $D/F $H:$D/rk && cmp $D/F $D/rk',
-  'keepalive of the client': '[ "$(ssh $O -n -o ServerAliveInterval=1 -o ServerAliveCountMax=2 $H "sleep 3; echo alive")" = alive ]',
+  'keepalive of the client': '[ "$(ssh $O -n -o ServerAliveInterval=5 -o ServerAliveCountMax=1 $H "sleep 11; echo alive")" = alive ]',
   'a window that changes': 'python3 $D/terminal.py ssh $O -tt $H | grep -q "24 80.*40 132"',
   'a signal of the client’s user':
     'python3 $D/interrupt.py ssh $O -tt $H "trap \'echo caught; exit 7\' INT; echo ready; read x" | grep -q "caught.*status 7"',
