@@ -7,20 +7,32 @@ function isSegment(name: string): boolean {
 
 /**
  * The value that `metadata.name` must equal, or `''`: the selector is absent, pins no name, or is one the server cannot decode.
- * @param selector text of `fieldSelector`, terms with a comma between them, `\` escapes a comma, an equals sign or itself.
+ * @param selector text of `fieldSelector`: terms with a comma between them, `\` escapes a comma, an equals sign or itself.
  */
 export function pinnedName(selector: string): string {
-  let pinned = ''
-  // The server sorts the terms before it reads them; the first that pins a name counts.
-  for (const term of splitTerms(selector).toSorted()) {
+  const terms = selectedFields(selector)
+  const pinned = terms?.find(({ field, isEqual }) => isEqual && field === 'metadata.name')?.value ?? ''
+  return isSegment(pinned) ? pinned : ''
+}
+
+export interface SelectedField {
+  readonly field: string
+  readonly value: string
+  readonly isEqual: boolean
+}
+
+/** Terms of a field selector in the order in which the server looks at them, which sorts them; null where it cannot read them. */
+export function selectedFields(selector: string): readonly SelectedField[] | null {
+  const terms: SelectedField[] = []
+  const sorted = splitTerms(selector).toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+  for (const term of sorted) {
     if (term === '') continue
     const parts = splitTerm(term)
-    if (parts === null) return ''
-    const value = unescape(parts.value)
-    if (value === null) return ''
-    if (pinned === '' && parts.field === 'metadata.name' && parts.isEqual) pinned = value
+    const value = parts === null ? null : unescape(parts.value)
+    if (parts === null || value === null) return null
+    terms.push({ ...parts, value })
   }
-  return isSegment(pinned) ? pinned : ''
+  return terms
 }
 
 function splitTerms(selector: string): readonly string[] {
@@ -37,7 +49,7 @@ function splitTerms(selector: string): readonly string[] {
 }
 
 /** `field=value`, `field==value` or `field!=value`, at the first operator. */
-function splitTerm(term: string): { readonly field: string; readonly value: string; readonly isEqual: boolean } | null {
+function splitTerm(term: string): SelectedField | null {
   for (let at = 0; at < term.length; at += 1) {
     const rest = term.slice(at, at + 2)
     if (rest === '!=' || rest === '==') return { field: term.slice(0, at), value: term.slice(at + 2), isEqual: rest === '==' }

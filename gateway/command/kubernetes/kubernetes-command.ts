@@ -62,7 +62,8 @@ export function readKubernetesRequest({ method, target, body }: KubernetesReques
   if (query === null) return { kind: 'refused', reason: 'the query can be read in more than one way' }
   const info = readRequestInfo(method, path, query)
   if (info === null) return { kind: 'refused', reason: 'the path names no kind' }
-  if (info.kind === 'resource' && path.endsWith('/') && info.rest.length === 0) {
+  // The root of an application behind a proxy is written with a slash at its end.
+  if (info.kind === 'resource' && path.endsWith('/') && info.rest.length === 0 && info.subresource !== 'proxy') {
     return { kind: 'refused', reason: 'the path is not canonical: it ends with a slash' }
   }
   if (info.kind === 'non-resource' && (method === 'GET' || method === 'HEAD') && discovery.test(path)) return { kind: 'discovery' }

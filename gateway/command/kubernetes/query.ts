@@ -36,13 +36,21 @@ export class Query {
   }
 
   /**
-   * A boolean option as the server decodes it: absent, `0` and `false` are no; everything else, the empty text too, is yes.
+   * A boolean option as the server decodes it: absent, `0` and `false` are no; everything else, the empty text too, is yes. Letters are
+   * compared as Go folds them: an old long s is an s.
    * @see Kubernetes apimachinery, Convert_Slice_string_To_bool
    */
   isOn(name: string): boolean {
     const value = this.first(name)
-    return value !== null && value !== '0' && value.toLowerCase() !== 'false'
+    return value !== null && value !== '0' && value.toLowerCase().replaceAll('\u017f', 's') !== 'false'
   }
+}
+
+/** True of an `int64` as Go reads one. */
+export function isInteger(text: string): boolean {
+  if (!/^[+-]?\d{1,1000}$/.test(text)) return false
+  const value = BigInt(text.replace('+', ''))
+  return value >= -(2n ** 63n) && value < 2n ** 63n
 }
 
 function decode(text: string): string | null {

@@ -1,6 +1,8 @@
 // From method, path and query to the attributes that the API server itself would authorise: its own rules, followed step by step.
 // @see Kubernetes apiserver, pkg/endpoints/request/requestinfo.go, RequestInfoFactory.NewRequestInfo
 import { pinnedName } from './field-selector.ts'
+import { selectedLabels } from './label-selector.ts'
+import { isInteger } from './query.ts'
 import type { Query } from './query.ts'
 
 export type RequestInfo =
@@ -84,8 +86,9 @@ export function readRequestInfo(method: string, path: string, query: Query): Req
 
 /** One option that the server cannot decode makes it forget all of them but `watch`. */
 function isDecodable(query: Query): boolean {
+  if (selectedLabels(query.first('labelSelector') ?? '') === null) return false
   return ['limit', 'timeoutSeconds'].every(name => {
     const value = query.first(name)
-    return value === null || value === '' || /^-?\d{1,18}$/.test(value)
+    return value === null || isInteger(value)
   })
 }

@@ -1,6 +1,7 @@
 // The body of a write as a document that people can read, whatever of the API's formats it came in.
 import { parse } from 'yaml'
 import { readProtobufObject } from '../../wire/kubernetes/protobuf-object.ts'
+import { twinKey } from './twin-keys.ts'
 
 export type BodyForm = 'none' | 'json' | 'json-patch' | 'yaml' | 'protobuf' | 'other'
 
@@ -24,10 +25,10 @@ export function bodyJson(form: BodyForm, body: Buffer): BodyJson | null {
   switch (form) {
     case 'json':
     case 'json-patch':
-      JSON.parse(body.toString('utf8'))
+      JSON.parse(textIn(body))
       return { json: body, isWhole: true }
     case 'yaml':
-      return { json: yamlJson(body.toString('utf8'), body), isWhole: true }
+      return { json: yamlJson(textIn(body), body), isWhole: true }
     case 'protobuf': {
       const { object, isWhole } = readProtobufObject(body)
       return { json: Buffer.from(JSON.stringify(object)), isWhole }
@@ -36,6 +37,22 @@ export function bodyJson(form: BodyForm, body: Buffer): BodyJson | null {
     case 'other':
       return null
   }
+}
+
+/** What is wrong with the body, in words; null when it is one thing to every reader. */
+export function bodyProblem(form: BodyForm, body: Buffer): string | null {
+  // Protobuf has no words to read; what of it cannot be read is shown to nobody.
+  if (form === 'protobuf') return null
+  try {
+    const key = twinKey(bodyJson(form, body)?.json.toString('utf8') ?? '')
+    return key === null ? null : `the body names the key ${JSON.stringify(key.slice(0, 100))} twice`
+  } catch {
+    return 'the body is not what its type says'
+  }
+}
+
+function textIn(body: Buffer): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(body)
 }
 
 function yamlJson(text: string, body: Buffer): Buffer {
@@ -48,6 +65,7 @@ function yamlJson(text: string, body: Buffer): Buffer {
       // Flow style of YAML.
     }
   }
-  const value: unknown = parse(text, { maxAliasCount: 100 })
+  // As the server reads it: `yes` is true, `017` is fifteen.
+  const value: unknown = parse(text, { version: '1.1', maxAliasCount: 100 })
   return Buffer.from(JSON.stringify(value) ?? 'null')
 }

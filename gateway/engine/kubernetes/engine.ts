@@ -6,6 +6,7 @@ import { SallyportError } from '../../core/errors.ts'
 import type { Engine, FrontDesk } from '../../core/session.ts'
 import { answerRequest } from './exchange.ts'
 import { RecentRefusals } from './recent-refusals.ts'
+import { framingProblem } from './request-framing.ts'
 import { sendStatus } from './send-status.ts'
 import { statusOf } from './status-answer.ts'
 import { answerUpgrade, refuseUpgrade } from './upgrade.ts'
@@ -107,6 +108,8 @@ export function createKubernetesEngine(options: KubernetesEngineOptions): Engine
 
 /** Every request proves the ticket: a connection may be shared by what stands between. Null when it did. */
 function admitClient(visit: Visit, request: IncomingMessage): SallyportError | null {
+  const problem = framingProblem(request)
+  if (problem !== null) return new SallyportError('PROTOCOL_VIOLATION', `request refused: ${problem}`)
   const proof = request.headers.authorization ?? ''
   // What this very connection has proven it need not prove anew.
   if (visit.hasProven(proof)) return null

@@ -2,7 +2,7 @@
 import type { KubernetesCommand } from '../../core/command.ts'
 import { SallyportError } from '../../core/errors.ts'
 import type { ObjectMask } from '../../core/masker.ts'
-import { bodyForm } from './body-text.ts'
+import { bodyForm, bodyProblem } from './body-text.ts'
 
 /** @throws {SallyportError} MASK_UNPROVEN, PROTOCOL_VIOLATION. */
 export function refuseHarmfulWrite(command: KubernetesCommand, body: Buffer | null, contentType: string, masks: ObjectMask): void {
@@ -13,6 +13,8 @@ export function refuseHarmfulWrite(command: KubernetesCommand, body: Buffer | nu
       fix: 'send JSON or YAML',
     })
   }
+  const problem = bodyProblem(form, body)
+  if (problem !== null) throw new SallyportError('PROTOCOL_VIOLATION', problem, { why: 'people would not see what the server takes' })
   if (masks.hasMarker(body)) {
     throw new SallyportError('MASK_UNPROVEN', 'the object holds masked values: writing it back would destroy the real ones', {
       why: 'it was read through a mask, and what stands in place of a value came back',

@@ -1,7 +1,7 @@
 // Output by lines: a value is covered wherever the pieces are cut, and of a private key nothing is shown, pauses or not.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import { array, assert as holds, nat, property } from 'fast-check'
 import type { MaskRule } from '../../../gateway/core/mask-rule.ts'
 import type { TextMask } from '../../../gateway/core/masker.ts'
 import { textShaper } from '../../../gateway/engine/kubernetes/answer-shape.ts'
@@ -35,8 +35,8 @@ const log = `started\n${KEY}paid with ${CARD}\ndone\n`
 
 describe('output by lines', () => {
   it('shows the same wherever it is cut', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(log.length), { maxLength: 12 }), places => {
+    holds(
+      property(array(nat(log.length), { maxLength: 12 }), places => {
         const lines = new LineMask(mask)
         let [shown, from] = ['', 0]
         for (const to of [...places.toSorted((one, other) => one - other), log.length]) {
@@ -50,8 +50,8 @@ describe('output by lines', () => {
   })
 
   it('shows nothing of a key in which it pauses, and all that comes behind it', () => {
-    fc.assert(
-      fc.property(fc.nat({ max: KEY.length - 1 }), fc.nat({ max: KEY.length - 1 }), (one, other) => {
+    holds(
+      property(nat({ max: KEY.length - 1 }), nat({ max: KEY.length - 1 }), (one, other) => {
         const [first, second] = [one, other].toSorted((left, right) => left - right)
         const lines = new LineMask(mask)
         let shown = ''
