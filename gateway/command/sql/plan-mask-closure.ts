@@ -26,11 +26,23 @@ export interface MaskClosure extends TaintSource, ErrorNames {
   readonly isEmpty: boolean
   /** Columns that are exactly a masked column. */
   readonly columns: readonly MaskedColumn[]
+  /** Columns of tables that hold masked values in any form: they hold them also when what tells so has gone. */
+  readonly stored: readonly StoredColumn[]
   /** True for a column the catalog knows; an OID below 16384 is the server's own. */
   isKnown(relationOid: number, column: number): boolean
   /** How names in bodies of functions are judged. */
   readonly code: CodeNames
 }
+
+/** A column of a table, and what of masked columns its rows hold. */
+export interface StoredColumn {
+  readonly relationOid: number
+  readonly column: number
+  readonly taint: Taint
+}
+
+/** Kinds of relations that have rows of their own: tables, partitioned ones, materialized views, foreign tables. */
+const STORED = 'rpmf'
 
 /** Code that cannot be judged may say values of any rule. */
 const UNKNOWN: Taint = { kind: 'blank', rule: 0, isMixed: true }
@@ -43,13 +55,14 @@ const FIRST_USER_OID = 16_384
 
 /**
  * @param trusted `schema.name`, lower case, of functions the policy trusts.
- * @param kept columns that were masked before, in tables that are still there: who renames one has not uncovered it.
+ * @param kept columns that held masked values before, in tables that are still there: who renames one, or drops the default or the key
+ *   that says where its values are from, has not uncovered them.
  */
 export function maskClosure(
   catalog: Catalog,
   rules: readonly ColumnRule[],
   trusted: ReadonlySet<string> = new Set(),
-  kept: readonly MaskedColumn[] = [],
+  kept: readonly StoredColumn[] = [],
 ): MaskClosure {
   const closure = new ClosureBuilder(catalog, rules, trusted, kept)
   closure.build()
@@ -69,7 +82,7 @@ class ClosureBuilder implements MaskClosure {
   /** Functions whose bodies are being read. */
   readonly #calling = new Set<number>()
   #isCircular = false
-  readonly #kept: readonly MaskedColumn[]
+  readonly #kept: readonly StoredColumn[]
   /** What views and row security look at without showing it. */
   readonly #looks = new Map<number, MaybeTaint>()
   /** What writing a relation may say by itself. */
@@ -83,7 +96,7 @@ class ClosureBuilder implements MaskClosure {
   #bound: BoundNames | null = null
   readonly code: ClosureNames
 
-  constructor(catalog: Catalog, rules: readonly ColumnRule[], trusted: ReadonlySet<string>, kept: readonly MaskedColumn[]) {
+  constructor(catalog: Catalog, rules: readonly ColumnRule[], trusted: ReadonlySet<string>, kept: readonly StoredColumn[]) {
     this.epoch = catalog.epoch
     this.catalog = catalog
     this.rules = rules
@@ -107,6 +120,14 @@ class ClosureBuilder implements MaskClosure {
       for (const [column, taint] of columns) if (taint.kind === 'mask') all.push({ relationOid, column, rule: taint.rule })
     }
     return all
+  }
+
+  get stored(): readonly StoredColumn[] {
+    return [...this.#taints].flatMap(([relationOid, columns]) =>
+      STORED.includes(this.catalog.relations.get(relationOid)?.kind ?? '-')
+        ? [...columns].map(([column, taint]) => ({ relationOid, column, taint }))
+        : [],
+    )
   }
 
   refusesInference(taint: Taint): boolean {
@@ -205,7 +226,7 @@ class ClosureBuilder implements MaskClosure {
 
   build(): void {
     for (const relation of this.catalog.relations.values()) this.#applyRules(relation)
-    for (const { relationOid, column, rule } of this.#kept) this.#keep(relationOid, column, rule)
+    for (const one of this.#kept) this.#keep(one)
     if (this.isEmpty) return
     for (const relation of this.catalog.relations.values()) {
       for (const parent of relation.parents) this.#children.set(parent, [...(this.#children.get(parent) ?? []), relation])
@@ -412,12 +433,12 @@ class ClosureBuilder implements MaskClosure {
     return isMatch(written.schema, relation.schema) && isMatch(written.table, relation.name) && isMatch(written.column, name)
   }
 
-  #keep(relationOid: number, column: number, rule: number): void {
+  #keep({ relationOid, column, taint }: StoredColumn): void {
     const relation = this.catalog.relations.get(relationOid)
     const found = relation?.columns.find(one => one.number === column)
-    if (relation === undefined || found === undefined || !'rpf'.includes(relation.kind)) return
+    if (relation === undefined || found === undefined || !STORED.includes(relation.kind)) return
     if (this.columnTaint(relationOid, column) !== null) return
-    this.#add(relationOid, column, { kind: 'mask', rule, typeOid: baseType(this.catalog, found.typeOid) })
+    this.#add(relationOid, column, taint.kind === 'mask' ? { ...taint, typeOid: baseType(this.catalog, found.typeOid) } : taint)
   }
 
   #taintOfName(name: string): MaybeTaint {

@@ -2,10 +2,10 @@
 import { assumedCatalog } from '../../command/sql/catalog.ts'
 import type { Catalog } from '../../command/sql/catalog.ts'
 import type { ErrorNames } from '../../command/sql/closure-names.ts'
-import type { MaskedColumn, MaskPlan } from '../../command/sql/mask-plan.ts'
+import type { MaskPlan } from '../../command/sql/mask-plan.ts'
 import { cleanPlan } from '../../command/sql/mask-plan.ts'
 import { maskClosure } from '../../command/sql/plan-mask-closure.ts'
-import type { MaskClosure } from '../../command/sql/plan-mask-closure.ts'
+import type { MaskClosure, StoredColumn } from '../../command/sql/plan-mask-closure.ts'
 import { copyOfPatterns } from '../../command/sql/plan-mask-copy.ts'
 import { planMasks } from '../../command/sql/plan-mask.ts'
 import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
@@ -19,6 +19,9 @@ import { openResultMask, ResultMask } from './result-mask.ts'
 
 /** Closures by catalog and rules: sessions of one connection share them. */
 const closures = new WeakMap<Catalog, Map<string, MaskClosure>>()
+
+/** What columns of tables were found to hold, by all sessions of one connection and identity: see `lostColumns`. */
+const found = new WeakMap<Masker, Map<string, StoredColumn>>()
 
 const nothingMasked: MaskClosure = maskClosure(assumedCatalog, [])
 
@@ -111,7 +114,7 @@ class ResultMaskDesk {
     const key = `${this.#rulesKey}\0${[...context.trustedFunctions].toSorted().join('\0')}`
     const closure = shared.get(key) ?? maskClosure(catalog, this.#masker.columns, context.trustedFunctions)
     shared.set(key, closure)
-    const lost = lostColumns(this.#closure, closure)
+    const lost = lostColumns(this.#masker, closure)
     this.#closure = lost.length === 0 ? closure : maskClosure(catalog, this.#masker.columns, context.trustedFunctions, lost)
     return this.#closure
   }
@@ -152,12 +155,18 @@ class ResultMaskDesk {
   }
 }
 
-/** Columns of tables that were masked and have other names now, or left the hierarchy that masked them. */
-function lostColumns(before: MaskClosure | null, now: MaskClosure): readonly MaskedColumn[] {
-  if (before === null || before.columns.every(({ relationOid, column }) => now.columnTaint(relationOid, column) !== null)) return []
-  return before.columns.filter(
+/**
+ * Columns of tables that held masked values and by this catalog do not: they have other names now, left the hierarchy that masked them, lost
+ * the default, function or key that told where their values are from, or the view they were filled by is another. Their rows are the same.
+ */
+function lostColumns(masker: Masker, now: MaskClosure): readonly StoredColumn[] {
+  const known = found.get(masker) ?? new Map<string, StoredColumn>()
+  found.set(masker, known)
+  const lost = [...known.values()].filter(
     ({ relationOid, column }) => now.columnTaint(relationOid, column) === null && now.isKnown(relationOid, column),
   )
+  for (const one of now.stored) known.set(`${one.relationOid}.${one.column}`, one)
+  return lost
 }
 
 function isReadOnly(statement: SqlStatement): boolean {
