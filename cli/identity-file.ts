@@ -1,6 +1,7 @@
 // `--identity FILE`: an auditor's key, as `age-keygen` wrote it.
 import { readFileSync, statSync } from 'node:fs'
 import { SallyportError } from '../gateway/core/errors.ts'
+import { fileTrouble } from '../gateway/core/file-trouble.ts'
 import { readIdentities } from '../gateway/record/age/age-keys.ts'
 import type { AgeIdentity } from '../gateway/record/age/age-keys.ts'
 
@@ -12,8 +13,7 @@ export function readIdentityFile(file: string): readonly AgeIdentity[] {
   try {
     if (statSync(file).size <= MAX_FILE_BYTES) text = readFileSync(file, 'utf8')
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason'
-    throw new SallyportError('UNREADABLE', `cannot read the identity ${file}`, { why, cause })
+    throw new SallyportError('UNREADABLE', `cannot read the identity ${file}`, { why: fileTrouble(cause), fix: 'check the path', cause })
   }
   return readIdentities(text, file)
 }

@@ -3,6 +3,7 @@ import fs, { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { SallyportError } from '../core/errors.ts'
+import { fileTrouble } from '../core/file-trouble.ts'
 import { EVENTS_FILE, recordingFiles } from './layout.ts'
 import { openPage } from './page-source.ts'
 import { CHUNK_BYTES, inWords, notARecording } from './recording-source.ts'
@@ -25,8 +26,12 @@ async function openAny(file: string): Promise<RecordingSource> {
     if (/^<!doctype html>/i.test(head.toString('latin1'))) return await openPage(file)
   } catch (cause) {
     if (cause instanceof SallyportError) throw cause
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'it is damaged'
-    throw new SallyportError('UNREADABLE', `cannot read ${file}`, { why, cause })
+    const why = cause instanceof Error && 'code' in cause ? fileTrouble(cause) : 'it is damaged'
+    throw new SallyportError('UNREADABLE', `cannot read ${file}`, {
+      why,
+      fix: 'name the folder, the zip as downloaded, or replay.html',
+      cause,
+    })
   }
   throw notARecording(file)
 }
