@@ -112,6 +112,8 @@ export const kinds: readonly Kind[] = [
   }),
   kind('apps/v1', 'ReplicaSet', 'replicasets', { short: ['rs'], subresources: ['status', 'scale'] }),
   kind('batch/v1', 'Job', 'jobs', { subresources: ['status'] }),
+  // Which groups another server answers for.
+  kind('apiregistration.k8s.io/v1', 'APIService', 'apiservices', { isNamespaced: false }),
   // A custom resource that prints one of its fields, as custom resources may.
   kind('shop.example/v1', 'Widget', 'widgets', { columns: [{ name: 'Token', read: object => shown(at(object, 'spec', 'token')) }] }),
 ]

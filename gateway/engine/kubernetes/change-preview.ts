@@ -18,6 +18,27 @@ const writes = new Set(['create', 'update', 'patch', 'delete'])
 /** Subresources whose answer is the object itself; the others have their own meaning, or no dry run. */
 const objectSubresources = new Set(['', 'status', 'scale', 'ephemeralcontainers', 'resize', 'approval', 'finalize'])
 
+/** Groups that every API server answers for itself. */
+const ownGroups = new Set([
+  '',
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apps',
+  'autoscaling',
+  'batch',
+  'certificates.k8s.io',
+  'coordination.k8s.io',
+  'discovery.k8s.io',
+  'events.k8s.io',
+  'extensions',
+  'networking.k8s.io',
+  'node.k8s.io',
+  'policy',
+  'rbac.authorization.k8s.io',
+  'scheduling.k8s.io',
+  'storage.k8s.io',
+])
+
 interface Live {
   readonly uid: string
   readonly resourceVersion: string
@@ -50,6 +71,8 @@ export class ChangePreview {
       const live = info.name === '' ? null : await this.#live(signal)
       if (info.name !== '') this.#shown = live
       if (command.verb === 'delete') return deletion(live)
+      const other = await this.#otherServer(signal)
+      if (other !== null) return this.#unread(other)
       const after = await this.#dryRun(live, signal)
       if ('refused' in after) return this.#unread(`the server does not take a dry run of it: ${after.refused}`)
       const version = live === null ? '' : `, resourceVersion ${live.resourceVersion}: it is refused if the object has changed since`
@@ -96,6 +119,18 @@ export class ChangePreview {
     return { uid, resourceVersion, body: answer.body, text: this.#readable(answer.body, null) }
   }
 
+  /** Why a dry run might be no dry run, null when the API server itself answers: it knows them, another server behind it may not. */
+  async #otherServer(signal: AbortSignal): Promise<string | null> {
+    const { info } = this.#wish
+    if (info.kind !== 'resource' || ownGroups.has(info.group)) return null
+    const target = `/apis/apiregistration.k8s.io/v1/apiservices/${info.version}.${info.group}`
+    const answer = await this.#ask({ method: 'GET', target, headers: { accept: 'application/json' }, body: null }, signal)
+    if (answer.status === 404) return null
+    if (answer.status !== 200) return `who answers for ${info.group} cannot be read (status ${answer.status} of ${target})`
+    const service: unknown = JSON.parse(answer.body.toString('utf8'))
+    return hasService(service) ? `another server answers for ${info.group}, which may not know dry runs` : null
+  }
+
   async #dryRun(live: Live | null, signal: AbortSignal): Promise<{ readonly text: string } | { readonly refused: string }> {
     const { target, headers } = this.#forward
     const request = {
@@ -132,6 +167,12 @@ function isShownWhole({ headers, body }: TargetRequest): boolean {
   } catch {
     return false
   }
+}
+
+function hasService(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('spec' in value)) return true
+  const { spec } = value
+  return typeof spec !== 'object' || spec === null || ('service' in spec && spec.service !== null)
 }
 
 function deletion(live: Live | null): Evidence {

@@ -100,6 +100,27 @@ describe('held Kubernetes writes', () => {
     assert.equal((await answering).status, 200)
   })
 
+  it('tries nothing where another server answers, which may take a dry run for the write itself', async () => {
+    const widget = { apiVersion: 'shop.example/v1', kind: 'Widget', metadata: { name: 'w', namespace: 'shop' }, spec: { size: 3 } }
+    for (const [spec, isTried] of [
+      [{ service: { name: 'own', namespace: 'shop' } }, false],
+      [{ group: 'shop.example' }, true],
+    ] as const) {
+      gateway.world.put('APIService', { metadata: { name: 'v1.shop.example' }, spec })
+      const answering = gateway.request('POST', '/apis/shop.example/v1/namespaces/shop/widgets', {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(widget),
+      })
+      const { request, answer } = await gateway.people.request(gateway.people.asked.length + 1)
+      assert.equal(gateway.world.seen.filter(({ method }) => method === 'POST').length, isTried ? 1 : 0)
+      assert.equal(request.diff !== null, isTried)
+      if (!isTried) assert.match(request.notes.join(), /another server answers for shop\.example/)
+      answer(rejected)
+      assert.equal((await answering).status, 403)
+    }
+    assert.ok(!gateway.world.seen.some(isReal))
+  })
+
   it('asks nobody for what cannot be shown', async () => {
     const body = Buffer.from('k8s\0 something that is no JSON')
     const answered = await gateway.request('PUT', target, { headers: { 'content-type': 'application/vnd.kubernetes.protobuf' }, body })
