@@ -10,6 +10,7 @@ import { coverPath } from './object-path.ts'
 import { coverStrings } from './object-strings.ts'
 import { Findings } from './findings.ts'
 import { coverFailure, failureWords, UNSHOWN } from './failure-words.ts'
+import type { HiddenPlace } from './failure-words.ts'
 import { coverRelease, isFields } from './helm-release.ts'
 import type { ReleaseCovers } from './helm-release.ts'
 import { releaseIn, restoredRelease } from './helm-object.ts'
@@ -94,7 +95,7 @@ export function objectMask({ holding, lifted, text, runKey }: ObjectMaskParts): 
   }
 
   /** What the words of a failure may quote: the object that the request is about, or one that stands inside of it. */
-  function hiddenIn(status: Fields, resource: string): readonly { readonly rule: string; readonly path: readonly string[] }[] {
+  function hiddenIn(status: Fields, resource: string): readonly HiddenPlace[] {
     const own = rulesOf(resource)
     if (own.length > 0) return own
     const words = failureWords(status)

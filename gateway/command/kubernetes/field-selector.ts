@@ -15,14 +15,14 @@ export function pinnedName(selector: string): string {
   return isSegment(pinned) ? pinned : ''
 }
 
-export interface SelectedField {
+interface SelectedField {
   readonly field: string
   readonly value: string
   readonly isEqual: boolean
 }
 
 /** Terms of a field selector in the order in which the server looks at them, which sorts them; null where it cannot read them. */
-export function selectedFields(selector: string): readonly SelectedField[] | null {
+function selectedFields(selector: string): readonly SelectedField[] | null {
   const terms: SelectedField[] = []
   const sorted = splitTerms(selector).toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
   for (const term of sorted) {
