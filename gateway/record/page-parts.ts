@@ -2,6 +2,7 @@
 // and, where the gateway wrote the page, a signed note over everything before it.
 import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
+import { canonicalBase64 } from './signed-note.ts'
 
 const SIGNATURE_HEAD = '<script type="text/plain" id="page-signature">\n'
 const PART_TAIL = '</script>\n'
@@ -53,17 +54,37 @@ export function isPageNote(note: string): boolean {
 
 /** The page without the files that it carries: they are judged as files, and packed differently by different versions of zlib. */
 export function withoutParts(page: string): string {
-  return page.replaceAll(/^(<script type="text\/plain" id="(?:file|cast):[^"]+">\n)[A-Za-z0-9+/=]*(?=\n<\/script>$)/gmu, '$1')
+  let rest = ''
+  let from = 0
+  for (const { start, end } of partsIn(page)) {
+    rest += page.slice(from, start)
+    from = end
+  }
+  return rest + page.slice(from)
 }
 
 /** Name -> gzip in base64; null when a name comes twice. */
 export function readParts(page: string): ReadonlyMap<string, string> | null {
   const parts = new Map<string, string>()
-  for (const [, name, packed] of page.matchAll(/^<script type="text\/plain" id="file:([^"]+)">\n([A-Za-z0-9+/=]*)\n<\/script>$/gmu)) {
-    if (name === undefined || packed === undefined || parts.has(name)) return null
-    parts.set(name, packed)
+  for (const { kind, name, start, end } of partsIn(page)) {
+    if (kind !== 'file') continue
+    if (parts.has(name)) return null
+    parts.set(name, page.slice(start, end))
   }
   return parts
+}
+
+/** Where the base64 of each part stands. Not by one expression: a part of many megabytes is too much for one. */
+function* partsIn(page: string): Generator<{ readonly kind: string; readonly name: string; readonly start: number; readonly end: number }> {
+  const head = /^<script type="text\/plain" id="(file|cast):([^"\n]+)">\n/gmu
+  for (let found = head.exec(page); found !== null; found = head.exec(page)) {
+    const [whole, kind = '', name = ''] = found
+    const start = found.index + whole.length
+    const end = page.indexOf('\n', start)
+    if (!page.startsWith(`\n${PART_TAIL}`, end) || canonicalBase64(page.slice(start, end)) === null) continue
+    yield { kind, name, start, end }
+    head.lastIndex = end
+  }
 }
 
 /** The page's own signature and where it starts; null when the page ends otherwise. */
