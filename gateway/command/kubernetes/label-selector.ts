@@ -86,21 +86,24 @@ function exactValue(reader: Reader): readonly string[] | null {
   return kind === 'word' ? [text] : null
 }
 
-function tokensOf(selector: string): readonly Token[] {
+function tokensOf(text: string): readonly Token[] {
   const tokens: Token[] = []
-  // A zero byte is the end to the server.
-  const text = selector.split('\0')[0] ?? ''
   for (let at = 0; at < text.length;) {
     const start = at
     if (BLANK.test(text[at] ?? '')) {
       at += 1
-    } else if (SIGN.test(text[at] ?? '')) {
+      continue
+    }
+    // A zero byte is the end to the server, but behind a word or a sign, where it is passed over.
+    if (text[at] === '\0') return tokens
+    if (SIGN.test(text[at] ?? '')) {
       at += signs.has(text.slice(at, at + 2)) ? 2 : 1
       tokens.push({ kind: 'sign', text: text.slice(start, at) })
     } else {
-      while (at < text.length && !SIGN.test(text[at] ?? '') && !BLANK.test(text[at] ?? '')) at += 1
+      while (at < text.length && !SIGN.test(text[at] ?? '') && !BLANK.test(text[at] ?? '') && text[at] !== '\0') at += 1
       tokens.push({ kind: 'word', text: text.slice(start, at) })
     }
+    if (text[at] === '\0') at += 1
   }
   return tokens
 }

@@ -39,7 +39,7 @@ export function bodyJson(form: BodyForm, body: Buffer): BodyJson | null {
   }
 }
 
-/** What is wrong with the body, in words; null when it is one thing to every reader. */
+/** What two readers could take apart in the body, in words; null when there is nothing, or when it is not what its type says. */
 export function bodyProblem(form: BodyForm, body: Buffer): string | null {
   // Protobuf has no words to read; what of it cannot be read is shown to nobody.
   if (form === 'protobuf') return null
@@ -47,7 +47,8 @@ export function bodyProblem(form: BodyForm, body: Buffer): string | null {
     const key = twinKey(bodyJson(form, body)?.json.toString('utf8') ?? '')
     return key === null ? null : `the body names the key ${JSON.stringify(key.slice(0, 100))} twice`
   } catch {
-    return 'the body is not what its type says'
+    // The server says itself what is wrong with it.
+    return null
   }
 }
 

@@ -115,7 +115,10 @@ const written: readonly (readonly [string, string])[] = [
     ['labelSelector=a/b/c', '-'],
     ['labelSelector=a=-', '-'],
     ['labelSelector=in in (in)', 'top'],
-    ['labelSelector=a%00((', 'top'],
+    ['labelSelector=a%00((', '-'],
+    ['labelSelector=a%00%00((', 'top'],
+    ['labelSelector=a %00((', 'top'],
+    ['labelSelector=a=%00b', 'top'],
   ].map(([more = '', name = '']): readonly [string, string] => [
     `GET /api/v1/secrets?fieldSelector=metadata.name=top&${more.replaceAll(' ', '%20')}`,
     `list secrets - ${name} parsed`,
