@@ -68,9 +68,16 @@ function sorted(parts: readonly string[] | null): string {
   return (parts ?? []).toSorted().join('')
 }
 
+/**
+ * kubectl says this of itself when it has its answer before the watch that it opened for it is answered; on a busy machine it does so
+ * directly, too.
+ */
+const lostWatch = /^E\d{4} [\d:.]+ +\d+ reflector\.go:\d+\] "Failed to watch" err="Get [^\n]*: context canceled" [^\n]*\n/gm
+
 /** Without names of the side, times, ages, uids, versions of objects, and addresses. */
 export function settled(text: string, namespace: string, way: Way): string {
   const withoutTimes = text
+    .replaceAll(lostWatch, '')
     .replaceAll(namespace, 'NS')
     .replaceAll(/https:\/\/(?:127\.0\.0\.1|localhost):\d+/g, 'SERVER')
     .replaceAll(/127\.0\.0\.1:\d+/g, 'ADDRESS')
