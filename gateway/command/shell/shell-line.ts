@@ -1,7 +1,9 @@
 // What a shell line would run: every program in it, wrappers unwrapped, and the files its redirections touch.
 import { UNKNOWN_WORDS } from '../../core/command.ts'
-import { doubt, INTERPRETERS, plain, readings } from './programs.ts'
-import type { Argument, Behaviour } from './programs.ts'
+import { doubt, plain } from './behaviour.ts'
+import type { Argument, Behaviour } from './behaviour.ts'
+import { INTERPRETER_NAME, INTERPRETERS, OTHER_SHELLS } from './interpreters.ts'
+import { readings } from './programs.ts'
 import { readShell } from './shell-reader.ts'
 import { GOVERNING_NAME, ShellDoubt } from './shell-word.ts'
 import type { SimpleCommand } from './shell-word.ts'
@@ -20,6 +22,8 @@ export interface ShellLine {
   readonly writes: readonly string[]
   /** Why the line is opaque; null when every program in it is known. Programs found so far are listed all the same. */
   readonly doubt: string | null
+  /** One simple command without redirections: a program, or one that only runs another. The last of `argvs` is what is run. */
+  readonly isOne: boolean
 }
 
 /** Reads a line. Never throws: what is not understood is a doubt. */
@@ -48,6 +52,7 @@ function whatWasRead(reading: LineReading): ShellLine {
     reads: [...reading.reads],
     writes: [...reading.writes],
     doubt: reading.doubt,
+    isOne: reading.commands === 1 && reading.reads.size + reading.writes.size === 0,
   }
 }
 
@@ -56,6 +61,7 @@ class LineReading {
   readonly reads = new Set<string>()
   readonly writes = new Set<string>()
   doubt: string | null = null
+  commands = 0
 
   line(text: string, depth: number): void {
     if (depth > MAX_DEPTH) {
@@ -63,7 +69,10 @@ class LineReading {
       return
     }
     try {
-      for (const command of readShell(text)) this.#command(command, depth)
+      for (const command of readShell(text)) {
+        this.commands += 1
+        this.#command(command, depth)
+      }
     } catch (error) {
       if (error instanceof ShellDoubt) this.#doubt(error.message)
       else if (error instanceof RangeError) this.#doubt('it is nested too deep')
@@ -98,7 +107,11 @@ class LineReading {
       this.#doubt('a program that is not known before it runs')
       return
     }
-    if (CONTROL.has(program)) return
+    if (CONTROL.has(program)) {
+      // Some shells evaluate it.
+      if (program !== ':' && args.some(arg => arg !== null && !/^\d+$/.test(arg))) this.#doubt('a number that is evaluated')
+      return
+    }
     const unknown = args.indexOf(null)
     this.argvs.push([
       program,
@@ -113,18 +126,23 @@ class LineReading {
         this.#doubt(behaviour.reason)
         return
       case 'runs':
+        this.#write(behaviour.writes ?? [])
         this.#run(behaviour.argv, depth + 1)
         return
       case 'runs-each':
         for (const inner of behaviour.argvs) this.#run(inner, depth + 1)
         return
       case 'shell':
+        this.#write(behaviour.writes ?? [])
         this.line(behaviour.text, depth + 1)
         return
       case 'writes':
-        for (const path of behaviour.paths) if (!HARMLESS_FILES.has(path) && path !== '-') this.writes.add(path)
-        return
+        this.#write(behaviour.paths)
     }
+  }
+
+  #write(paths: readonly string[]): void {
+    for (const path of paths) if (!HARMLESS_FILES.has(path) && path !== '-') this.writes.add(path)
   }
 
   #doubt(reason: string): void {
@@ -137,8 +155,9 @@ function behaviourOf(program: string, args: readonly Argument[]): Behaviour {
   if (name === '') return doubt('a folder is no program')
   const wrapped = unwrap(name, args)
   if (wrapped !== null) return wrapped
-  const versioned = /^(?:python|perl|ruby|php|lua|node|tclsh|gcc|g\+\+)[\d.]+$/.test(name)
-  if (INTERPRETERS.has(name) || versioned) {
+  if (OTHER_SHELLS.has(name)) return doubt(`${name} runs what follows it in some shells`)
+  if (program.startsWith('-')) return doubt('an option stands where a program should')
+  if (INTERPRETERS.has(name) || INTERPRETER_NAME.test(name)) {
     return onlyTells(name, args) ? plain : doubt(`${name} runs what is not in the line, or can`)
   }
   return Object.hasOwn(readings, name) ? (readings[name]?.(args) ?? plain) : plain

@@ -86,7 +86,7 @@ class ShellReader {
       else if (word === 'time') {
         this.#in.at += 4
         this.#in.skipBlanks()
-        if (/^-p(?=[\s;&|]|$)/.test(this.#in.peek(3))) this.#in.at += 2
+        if (/^-p(?=[ \t\n;&|]|$)/.test(this.#in.peek(3))) this.#in.at += 2
       } else break
     }
     for (;;) {
@@ -226,8 +226,8 @@ class ShellReader {
   /** [[ … ]]: words. Comparing numbers is arithmetic, and arithmetic can run commands; what follows an operator is a command to sh. */
   #test(): void {
     for (;;) {
-      this.#blanksAndLines()
-      if (/^[&|()<>]/.test(this.#in.peek())) throw new ShellDoubt('an operator in [[ ]] is one of the line to sh')
+      this.#in.skipBlanks()
+      if (/^[&|()<>\n;]/.test(this.#in.peek())) throw new ShellDoubt('an operator in [[ ]] is one of the line to sh')
       const word = this.#in.readWord()
       if (word === null) throw new ShellDoubt('a [[ is not closed')
       if (word.source === ']]') return
@@ -252,9 +252,14 @@ class ShellReader {
       const word = this.#in.readWord()
       if (word === null) break
       const name = words.length === 0 ? /^([A-Za-z_][A-Za-z0-9_]*)(\[|\+?=)/.exec(word.source) : null
-      if (name === null) words.push(word)
-      else if (name[2] === '[') throw new ShellDoubt('elements of arrays are arithmetic')
-      else {
+      if (name === null) {
+        // As bash reads it after joining the lines, it sets a name and runs the next word.
+        if (words.length === 0 && !word.isQuoted && /^[A-Za-z_]\w*\+?[=[]/.test(word.text ?? ''))
+          throw new ShellDoubt('an assignment is written in pieces')
+        words.push(word)
+      }
+      if (name !== null && name[2] === '[') throw new ShellDoubt('elements of arrays are arithmetic')
+      if (name !== null) {
         if (this.#in.peek() === '(') throw new ShellDoubt('arrays are not read')
         assignments.push(name[1] ?? '')
       }
@@ -346,7 +351,7 @@ class ShellReader {
 
   /** The unquoted word at this place, without moving. */
   #keyword(): string {
-    return /^[^\s;&|<>()'"\\$`]+(?=[\s;&|<>()]|$)/.exec(this.#in.peek(12))?.[0] ?? ''
+    return /^[^ \t\n;&|<>()'"\\$`]+(?=[ \t\n;&|<>()]|$)/.exec(this.#in.peek(12))?.[0] ?? ''
   }
 
   #expect(word: string): void {

@@ -1,5 +1,5 @@
 // Mighty programs that are only asked for what they know, and programs that let whoever sits at the terminal run others.
-import type { Argument } from './programs.ts'
+import type { Argument } from './behaviour.ts'
 
 /** Words after which a program that could run anything only tells something: nothing in them names a file to write, or code to run. */
 const TELLS: Readonly<Record<string, RegExp>> = {
@@ -14,6 +14,9 @@ const TELLS: Readonly<Record<string, RegExp>> = {
   npm: /^(?:--version|-v)$/,
   go: /^version$/,
   openssl: /^version(?: -a)?$/,
+  'ssh-add': /^-[lL]$/,
+  helm: /^(?:list|ls|status|history|get \w+|version)(?: (?:-n|--namespace|-A|-a|[a-z0-9][\w.-]*))*$/,
+  bundle: /^(?:list|check|version)$/,
   gpg: /^(?:-k|-K|--list-keys|--list-secret-keys)$/,
 }
 const TELLS_AS: Readonly<Record<string, string>> = { podman: 'docker', nerdctl: 'docker', pip3: 'pip' }

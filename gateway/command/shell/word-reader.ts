@@ -71,9 +71,13 @@ export class WordReader {
           this.at += 2
         }
         return
-      case "'":
-        made.quote(this.#until("'", 1))
+      case "'": {
+        const text = this.#until("'", 1)
+        // There a backslash before a quote is no end.
+        if (/(?:^|[^\\])(?:\\\\)*\\$/.test(text)) throw new ShellDoubt('a quote after a backslash is read differently by fish')
+        made.quote(text)
         return
+      }
       case '"': {
         this.at += 1
         made.quote('')
@@ -232,7 +236,7 @@ export class WordReader {
         this.#ansiText()
       } else if (next === "'") this.#until("'", 1)
       else if (next === '"' || next === '`') this.#skipQuoted(next)
-      else if (next === '#' && /[\s;&|(]/.test(this.text[this.at - 1] ?? ' ')) this.skipBlanks()
+      else if (next === '#' && /[ \t\n;&|(]/.test(this.text[this.at - 1] ?? ' ')) this.skipBlanks()
       else {
         if (next === '(') depth += 1
         if (next === ')') depth -= 1

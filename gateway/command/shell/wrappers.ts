@@ -1,6 +1,6 @@
 // Programs whose business is to run another one. Each is read by its own options; one that is not known makes the line opaque.
-import { doubt, plain } from './programs.ts'
-import type { Argument, Behaviour } from './programs.ts'
+import { doubt, plain } from './behaviour.ts'
+import type { Argument, Behaviour } from './behaviour.ts'
 import { GOVERNING_NAME } from './shell-word.ts'
 
 /** Options of a wrapper: those alone, those with a value (separate or attached), and how many operands come before the program. */
@@ -98,6 +98,13 @@ function readForm(name: string, form: WrapperForm, args: readonly Argument[]): B
       option.startsWith('--') ? arg.startsWith(`${option}=`) : arg.startsWith(option) && arg.length > 2,
     )
     const isBundle = /^-[A-Za-z]+$/.test(arg) && Array.from(arg.slice(1)).every(letter => form.alone.includes(`-${letter}`))
+    // Letters alone, and last one whose value is the next word.
+    const isLed = /^-[A-Za-z]{2,}$/.test(arg) && Array.from(arg.slice(1, -1)).every(letter => form.alone.includes(`-${letter}`))
+    if (isLed && !isBundle && form.valued.includes(`-${arg.at(-1) ?? ''}`)) {
+      at += 1
+      if (args[at] === undefined || args[at] === null) return doubt(`${name} ${arg} without a known value`)
+      continue
+    }
     const isNice = name === 'nice' && /^-\d+$/.test(arg)
     if (!isAttached && !isBundle && !isNice) return doubt(`${name} with ${arg}, which is not known here`)
   }
@@ -113,12 +120,20 @@ function readForm(name: string, form: WrapperForm, args: readonly Argument[]): B
   }
   const argv = args.slice(at)
   if (argv.length > 0) {
-    // flock takes a command line after -c, as a shell does.
-    if (name === 'flock' && argv[0] === '-c')
-      return argv[1] === null || argv[1] === undefined ? doubt('a shell text that is not known') : { kind: 'shell', text: argv[1] }
+    if (name === 'flock') return readLocked(args[at - 1] ?? '', argv)
     return { kind: 'runs', argv }
   }
+  // A descriptor that the shell has opened.
+  if (name === 'flock' && /^\d+$/.test(args[at - 1] ?? '')) return plain
   return form.mayBeBare === true ? plain : doubt(`${name} without a program`)
+}
+
+/** The file of the lock is made where there is none. A command line stands after -c, as for a shell. */
+function readLocked(lock: string, argv: readonly Argument[]): Behaviour {
+  const writes = /^\d+$/.test(lock) ? [] : [lock]
+  if (argv[0] !== '-c' && argv[0] !== '--command') return { kind: 'runs', argv, writes }
+  const [, text = null] = argv
+  return text === null ? doubt('a shell text that is not known') : { kind: 'shell', text, writes }
 }
 
 /** `sh -c text`, `bash -lc text`: everything else reads a script that is not in the line. */
@@ -128,6 +143,10 @@ function readShellCall(args: readonly Argument[]): Behaviour {
     const arg = args[at] ?? null
     if (arg === null) return doubt('a shell with an argument that is not known')
     // -i reads start-up files of the user, -s the standard input; -l those of the login, as ssh does itself.
+    if (/^-[eux]*o$/.test(arg) && ['pipefail', 'errexit', 'nounset'].includes(args[at + 1] ?? '')) {
+      at += 1
+      continue
+    }
     if (!/^-[a-z]+$/.test(arg) || /[^celnuxfC]/.test(arg.slice(1))) break
     if (!arg.includes('c')) continue
     const text = args[at + 1] ?? null
@@ -155,15 +174,14 @@ function readXargs(args: readonly Argument[]): Behaviour {
       break
     }
     if (!arg.startsWith('-')) break
-    if (/^-(?:0|r|t|x|p)+$/.test(arg) || /^-(?:n|P|L|s|d|E)./.test(arg) || ['--null', '--no-run-if-empty', '--verbose'].includes(arg))
-      continue
+    if (/^-[0rtxp]+$/.test(arg) || /^-[0rtxp]*[nPLsdE]./.test(arg) || ['--null', '--no-run-if-empty', '--verbose'].includes(arg)) continue
     if (/^--(?:max-args|max-procs|max-lines|delimiter|max-chars)=/.test(arg)) continue
-    if (/^-[nPLsdE]$/.test(arg)) {
+    if (/^-[0rtxp]*[nPLsdE]$/.test(arg)) {
       at += 1
       continue
     }
-    if (arg === '-I') replaced = args[(at += 1)] ?? ''
-    else if (/^-I./.test(arg)) replaced = arg.slice(2)
+    if (/^-[0rtxp]*I$/.test(arg)) replaced = args[(at += 1)] ?? ''
+    else if (/^-[0rtxp]*I./.test(arg)) replaced = arg.slice(arg.indexOf('I') + 1)
     else return doubt(`xargs with ${arg}, which is not known here`)
   }
   const argv = args.slice(at)
@@ -176,19 +194,25 @@ function readXargs(args: readonly Argument[]): Behaviour {
 
 /** ssh host command: the words are joined by blanks and read by a shell there. */
 function readSsh(args: readonly Argument[]): Behaviour {
+  let host: Argument | undefined
   let at = 0
   for (; at < args.length; at += 1) {
     const arg = args[at] ?? null
     if (arg === null) return doubt('an argument of ssh that is not known')
-    if (!arg.startsWith('-')) break
+    if (!arg.startsWith('-')) {
+      // Options may stand behind the host too.
+      if (host !== undefined) break
+      host = arg
+      continue
+    }
     if (/^-[46AaCfKkNnqTtvXxYy]+$/.test(arg)) continue
-    if (/^-[lpibceBmQSI]$/.test(arg) && !['-S', '-I', '-Q'].includes(arg)) {
+    if (/^-[lpibceBm]$/.test(arg)) {
       at += 1
       continue
     }
     return doubt(`ssh with ${arg}, which is not known here`)
   }
-  const words = args.slice(at + 1)
-  if (args[at] === undefined || words.length === 0) return doubt('ssh opens a shell on another host')
+  const words = args.slice(at)
+  if (host === undefined || words.length === 0) return doubt('ssh opens a shell on another host')
   return words.includes(null) ? doubt('a command for another host that is not known') : { kind: 'shell', text: words.join(' ') }
 }

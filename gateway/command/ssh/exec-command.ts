@@ -4,6 +4,7 @@ import { opensPager } from '../shell/telling-programs.ts'
 import { readShellLine } from '../shell/shell-line.ts'
 import type { ShellLine } from '../shell/shell-line.ts'
 import { readFileServer } from './file-server.ts'
+import type { FileServer } from './file-server.ts'
 
 export type ExecReading =
   | {
@@ -33,9 +34,7 @@ export function readExec(line: string, hasTerminal = false): ExecReading {
     return { kind: 'refused', reason: `the command holds a character that cannot be shown (U+${code})` }
   }
   const read = readShellLine(line)
-  const [only] = read.argvs
-  const isSingle = read.argvs.length === 1 && read.doubt === null && read.reads.length + read.writes.length === 0
-  const server = isSingle && only !== undefined ? readFileServer(only) : null
+  const server = serverOf(read)
   if (server?.kind === 'sftp') return { kind: 'sftp' }
   if (server?.kind === 'files') {
     return {
@@ -45,7 +44,10 @@ export function readExec(line: string, hasTerminal = false): ExecReading {
     }
   }
   const pager = hasTerminal ? (read.argvs.find(opensPager)?.[0] ?? null) : null
-  const doubt = server?.kind === 'doubt' ? server.reason : (read.doubt ?? (pager === null ? null : `${pager} on a terminal can run others`))
+  // Within a line its paths are out of sight: what stands before it may change what they mean, or feed it.
+  const hidden = server === null && read.argvs.some(argv => readFileServer(argv) !== null) ? 'a file server within a line' : null
+  const doubt =
+    server?.kind === 'doubt' ? server.reason : (read.doubt ?? hidden ?? (pager === null ? null : `${pager} on a terminal can run others`))
   return {
     kind: 'commands',
     isCopy: false,
@@ -57,7 +59,20 @@ export function readExec(line: string, hasTerminal = false): ExecReading {
   }
 }
 
-function lineCommand(line: string, { programs, argvs, doubt }: ShellLine): SshCommand {
+/** Programs under which another means the same paths. */
+const SAME_PATHS = new Set(['sudo', 'nice', 'ionice'])
+
+/** The other side of a copy, where it is all that the line runs. */
+function serverOf({ argvs, doubt, isOne }: ShellLine): FileServer | null {
+  const last = argvs.at(-1)
+  if (!isOne || doubt !== null || last === undefined) return null
+  const isPlain = argvs.slice(0, -1).every(([program = '']) => SAME_PATHS.has(program.slice(program.lastIndexOf('/') + 1)))
+  const server = isPlain ? readFileServer(last) : null
+  // As another user it would not be the file server that the gateway speaks with.
+  return server?.kind === 'sftp' && argvs.length > 1 ? { kind: 'doubt', reason: 'a file server of another user' } : server
+}
+
+function lineCommand(line: string, { programs, argvs, doubt }: Omit<ShellLine, 'isOne'>): SshCommand {
   return {
     protocol: 'ssh',
     request: 'exec',

@@ -55,8 +55,8 @@ function readRsync(args: readonly string[]): FileServer {
   const dot = args.indexOf('.')
   const options = dot === -1 ? args : args.slice(0, dot)
   const paths = dot === -1 ? [] : args.slice(dot + 1)
-  // Letters, and after `e.` what the other side is able to do.
-  const unknown = options.find(option => !/^-[a-df-zA-Z]*(?:e(?:\d+)?\.[A-Za-z]*)?$/.test(option) && !RSYNC_FLAGS.test(option))
+  // Letters, and after `e.` what the other side is able to do. After -s paths and options come by its input.
+  const unknown = options.find(option => !/^-[a-df-rt-zA-Z]*(?:e(?:\d+)?\.[A-Za-z]*)?$/.test(option) && !RSYNC_FLAGS.test(option))
   if (unknown !== undefined)
     return { kind: 'doubt', reason: `rsync as a server with ${unknown.split('=')[0] ?? ''}, which is not known here` }
   if (paths.length === 0 || paths.some(path => path.startsWith('-'))) return { kind: 'doubt', reason: 'rsync as a server without a path' }

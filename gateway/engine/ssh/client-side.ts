@@ -8,6 +8,7 @@ import type {
   ServerChannel,
   Session as ClientSession,
 } from 'ssh2'
+import { GOVERNING_NAME } from '../../command/shell/shell-word.ts'
 import { readExec } from '../../command/ssh/exec-command.ts'
 import { SallyportError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
@@ -28,10 +29,6 @@ const MAX_ENVIRONMENT = 64
 const ENDING_MS = 2_000
 const DISCONNECTED = 'client disconnected'
 const LEFT = 'the client left'
-/** A client may not choose what a shell or a loader runs before the command that was judged. */
-const REFUSED_VARIABLES =
-  /^(?:PATH|IFS|ENV|BASH_ENV|BASH_FUNC.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|LD_.*|DYLD_.*|GIT_.*SSH.*|GIT_EXEC_PATH|PYTHON.*|PERL.*|RUBY.*|NODE_OPTIONS)$/
-
 export interface ClientSideParts {
   readonly client: ClientConnection
   readonly session: Session
@@ -161,7 +158,8 @@ export class ClientSide {
       left.abort(new SallyportError('COMMAND_CANCELLED', LEFT))
     })
     asked.on('env', (yes, no, { key, val }) => {
-      if (REFUSED_VARIABLES.test(key) || environment.size >= MAX_ENVIRONMENT || /[^\x20-\x7e]/.test(key)) {
+      // A client may not choose what a shell, a loader or a tool runs before the command that was judged. git says its version by one.
+      if ((GOVERNING_NAME.test(key) && key !== 'GIT_PROTOCOL') || environment.size >= MAX_ENVIRONMENT || /[^\x20-\x7e]/.test(key)) {
         no?.()
         return
       }
