@@ -1,5 +1,5 @@
 // How a case's text is put to a server: the protocol's ways of running a statement, on one raw connection.
-import { writeBind, writeExecute, writeParse, writeQuery } from '../../gateway/wire/postgres/frontend-writer.ts'
+import { writeBind, writeDescribe, writeExecute, writeParse, writeQuery } from '../../gateway/wire/postgres/frontend-writer.ts'
 import type { RawClient } from '../engine/postgres/raw-client.ts'
 import { shortOf } from '../engine/postgres/raw-client.ts'
 
@@ -84,6 +84,23 @@ export async function send(client: RawClient, one: SqlCase): Promise<string> {
     case 'huge-comment':
       client.send(writeParse('', `/*${'x'.repeat(1 << 20)}*/ ${one.sql}`), ...run, sync)
       return client.answer()
+    case 'parse-alone':
+      client.send(parse, sync)
+      return client.answer()
+    case 'describe-alone':
+      client.send(writeParse('n', one.sql), writeDescribe('statement', 'n'), sync)
+      return client.answer()
+    case 'bind-alone':
+      client.send(parse, writeBind('', '', values), sync)
+      return client.answer()
+    case 'portal-then-path':
+      await query(client, 'BEGIN')
+      await query(client, 'SET LOCAL search_path = a1')
+      client.send(parse, writeBind('p', '', values), sync)
+      await client.answer()
+      await query(client, 'SET LOCAL search_path = b1')
+      client.send(writeExecute('p'), sync)
+      return [await client.answer(), await query(client, 'COMMIT')].join(' ')
     case 'parse-bind-execute-sync':
       client.send(parse, ...run, sync)
       return client.answer()

@@ -4,10 +4,11 @@ import type { CatalogCast, CatalogFunction } from './catalog.ts'
 import { effectsOfBuiltin, elementOfBuiltinType, isBuiltinOperator, oidOfBuiltinType } from './builtins.ts'
 import { readFunction } from './functions.ts'
 import { readSettingByFunction } from './session-settings.ts'
+import { readSameTypes } from './polymorphic.ts'
 import type { SqlReader } from './sql-reader.ts'
-import { isSet, namesIn, treesIn } from './syntax-tree.ts'
+import { isSet, namesIn, stringOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { readAllTypeChecks, readTypeChecks } from './types.ts'
+import { readAllTypeChecks, readArrayLiteralChecks, readLiteralChecks, readTypeChecks } from './types.ts'
 
 /** Types that take a whole row: record, any, anyelement, anynonarray, anycompatible, anycompatiblenonarray. */
 const rowTypes: ReadonlySet<number> = new Set([2249, 2276, 2283, 2776, 5077, 5079])
@@ -23,6 +24,7 @@ export function readCall(reader: SqlReader, call: Tree, as: 'call' | 'procedure'
   const ordered = isSet(call, 'agg_within_group') ? treesIn(call, 'agg_order').length : 0
   const given = { count: args.length + ordered, isVariadic: isSet(call, 'func_variadic') }
   readNamedFunction(reader, schema, name, as === 'procedure' ? null : given)
+  if (reachesBuiltins(schema)) readSameTypes(reader, name, args)
   reader.walkFields('FuncCall', call, ['funcname'])
 }
 
@@ -61,6 +63,29 @@ function readNamedFunction(reader: SqlReader, schema: string | null, name: strin
   } else {
     readBuiltinEffects(reader, name)
   }
+}
+
+/** What the grammar has a rule of its own for, from a version on: before, it is a call of whatever function has that name. */
+const callsBefore: Readonly<Record<string, readonly [version: number, name: string]>> = {
+  JsonObjectConstructor: [160_000, 'json_object'],
+  JsonArrayConstructor: [160_000, 'json_array'],
+  JsonArrayQueryConstructor: [160_000, 'json_array'],
+  JsonObjectAgg: [160_000, 'json_objectagg'],
+  JsonArrayAgg: [160_000, 'json_arrayagg'],
+  JsonParseExpr: [170_000, 'json'],
+  JsonScalarExpr: [170_000, 'json_scalar'],
+  JsonSerializeExpr: [170_000, 'json_serialize'],
+  JsonTable: [170_000, 'json_table'],
+  MergeSupportFunc: [170_000, 'merge_action'],
+  JSON_VALUE_OP: [170_000, 'json_value'],
+  JSON_QUERY_OP: [170_000, 'json_query'],
+  JSON_EXISTS_OP: [170_000, 'json_exists'],
+}
+
+/** On a server whose grammar does not know this kind of expression yet, it is a call by name. */
+export function readAsCall(reader: SqlReader, kind: string, fields: Tree): void {
+  const rule = callsBefore[kind === 'JsonFuncExpr' ? stringOf(fields, 'op') : kind]
+  if (rule !== undefined && (reader.names?.catalog.serverVersion ?? 0) < rule[0]) readNamedFunction(reader, null, rule[1], null)
 }
 
 /** `f(x)` may also be `CAST(x AS f)` or the column f of x. */
@@ -110,8 +135,11 @@ function takes(one: CatalogFunction, args: Arguments): boolean {
 
 /** @param schema null for a bare name. */
 export function readOperator(reader: SqlReader, schema: string | null, name: string): void {
-  if (reader.mode === 'define') return
   const { reading, names } = reader
+  for (const candidate of names?.operators(schema, name) ?? []) {
+    for (const type of [candidate.leftTypeOid, candidate.rightTypeOid]) readLiteralChecks(reader, type)
+  }
+  if (reader.mode === 'define') return
   if (names === null) {
     if (schema === 'pg_catalog' && isBuiltinOperator(name)) return
     reading.does('call')
@@ -137,9 +165,14 @@ export function readTypeName(reader: SqlReader, type: Tree): void {
   reader.walk(type['typmods'])
   const names = namesIn(type, 'names')
   const name = names.at(-1)
-  if (name === undefined || reader.mode === 'define') return
-  const schema = names.length > 1 ? (names.at(-2) ?? null) : null
-  if (treesIn(type, 'arrayBounds').length > 0) readTypeByName(reader, schema, `_${name}`)
+  if (name === undefined) return
+  // Before 17 the grammar looked for `json` like for any name, and this one says pg_catalog for it.
+  const isJson = name === 'json' && (reader.names?.catalog.serverVersion ?? 0) < 170_000
+  const schema = names.length > 1 && !isJson ? (names.at(-2) ?? null) : null
+  const isArray = treesIn(type, 'arrayBounds').length > 0
+  for (const own of reader.names?.types(schema, name) ?? []) (isArray ? readArrayLiteralChecks : readLiteralChecks)(reader, own.oid)
+  if (reader.mode === 'define') return
+  if (isArray) readTypeByName(reader, schema, `_${name}`)
   if (!readTypeByName(reader, schema, name) && !(schema === null && serialTypes.has(name))) {
     reader.reading.hasUnresolvedNames = true
     if (reader.context.isFresh !== true) reader.reading.doubts(`the type ${name} is not in the catalog`)
@@ -191,11 +224,19 @@ function collectTargets(reader: SqlReader, type: number, into: Set<number>): voi
   for (const column of reader.names?.catalog.relations.get(known.relationOid)?.columns ?? []) collectTargets(reader, column.typeOid, into)
 }
 
-/** Casts that PostgreSQL applies without being told to. */
+const JSON_OID = 114
+
+/** Casts that PostgreSQL applies without being told to. What makes JSON of a value takes a cast to json, whatever its context. */
 export function readImplicitCasts(reader: SqlReader, isWrite: boolean): void {
   for (const cast of reader.names?.catalog.casts ?? []) {
-    if (cast.context === 'implicit' || (isWrite && cast.context === 'assignment')) readCast(reader, cast)
+    const isTaken = cast.context === 'implicit' || (isWrite && cast.context === 'assignment') || cast.targetTypeOid === JSON_OID
+    if (isTaken) readCast(reader, cast)
   }
+}
+
+/** Code behind operator classes: wherever values are sorted, compared, hashed or put into an index. */
+export function readOrderingCode(reader: SqlReader): void {
+  for (const oid of reader.names?.catalog.orderingFunctions ?? []) reader.visitFunction(oid)
 }
 
 function readCast(reader: SqlReader, cast: CatalogCast): void {

@@ -63,6 +63,8 @@ export interface CatalogFunction {
   /** How many trailing arguments have defaults. */
   readonly defaults: number
   readonly returnTypeOid: number
+  /** Types of OUT parameters and of the columns of RETURNS TABLE. Left out = none. */
+  readonly resultTypes?: readonly number[]
   readonly language: string
   readonly volatility: 'immutable' | 'stable' | 'volatile'
   readonly isSecurityDefiner: boolean
@@ -144,6 +146,11 @@ export interface Catalog {
   readonly definitionPath: readonly string[]
   /** Names of constraints and of unique indexes, as errors give them. Left out where nobody looked. */
   readonly constraintNames?: ReadonlySet<string>
+  /**
+   * Functions behind operator classes that somebody made, as far as they are not native: sorting, grouping, indexes, partitions and
+   * comparisons of arrays and rows call them, and no text names them. Left out = none.
+   */
+  readonly orderingFunctions?: readonly number[]
   /** Functions of event triggers that are enabled: any ddl calls them. */
   readonly eventTriggers: readonly number[]
   /**

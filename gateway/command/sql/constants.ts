@@ -45,7 +45,7 @@ function withoutIntegers(key: string, value: unknown): unknown {
 }
 
 function withoutPosition(key: string, value: unknown): unknown {
-  return key === 'location' || key.startsWith('rexpr_list_') ? undefined : value
+  return key === 'location' || /^(rexpr_)?list_(start|end)$/.test(key) ? undefined : value
 }
 
 function literalOf(literal: Tree): Constant | null {

@@ -15,7 +15,9 @@ import {
   takesAnyText,
   withoutIdentity,
 } from './match-all.ts'
-import { findsItself, givesNothing, isArrayOfTarget, isWholeTarget } from './same-table.ts'
+import { coverEverything, dependOnNumbers, leavesNoValueOut, ofItself, ofTruths } from './ranges.ts'
+import { findsItself, givesNothing, isArrayOfTarget, isOwnValue, isWholeTarget } from './same-table.ts'
+import type { ChangedTable } from './same-table.ts'
 
 /**
  * `all`: true for every row (rows with NULL aside). `none`: true for no row. `fixed`: the same for every row, but which is not
@@ -28,24 +30,14 @@ export function filtersRows(filter: Filter): boolean {
   return filter === 'row' || filter === 'none'
 }
 
-/** `t.id = other.id` where `other` is the same table, whole: every row finds itself. */
-export function joinsItself(target: Tree | null, others: readonly Tree[], condition: unknown): boolean {
-  const equality = asKind(condition, 'A_Expr')
-  if (target === null || equality === null || stringOf(equality, 'kind') !== 'AEXPR_OP' || namesIn(equality, 'name').join('.') !== '=')
-    return false
-  const [left, right] = [asKind(equality['lexpr'], 'ColumnRef'), asKind(equality['rexpr'], 'ColumnRef')]
-  if (left === null || right === null || namesIn(left, 'fields').at(-1) !== namesIn(right, 'fields').at(-1)) return false
-  return others.some(item => {
-    const range = asKind(item, 'RangeVar')
-    return range !== null && stringOf(range, 'relname') === stringOf(target, 'relname')
-  })
-}
-
 /** @param target the relation whose rows are changed. @param condition the WHERE or ON; absent = every row. */
 export function filterOf(reader: SqlReader, target: Tree | null, condition: unknown): Filter {
   if (!isTree(condition)) return 'all'
   return new FilterReader(reader, target).filter(condition)
 }
+
+/** The type of ctid. */
+const TID = 27
 
 const systemColumns: ReadonlySet<string> = new Set(['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'])
 
@@ -74,6 +66,7 @@ class FilterReader {
   /** The name by which columns of the target are qualified. */
   readonly #alias: string
   readonly #target: Tree | null
+  readonly #table: ChangedTable
 
   /** The same expression. Where only integers differ, another text of the same shape would be decided otherwise. */
   readonly #same: Same = (one, other) => {
@@ -84,6 +77,7 @@ class FilterReader {
   constructor(reader: SqlReader, target: Tree | null) {
     this.#reader = reader
     this.#target = target
+    this.#table = { target, ctes: reader.ctes }
     const alias = target === null ? null : treeOf(target, 'alias')
     this.#alias = alias !== null ? stringOf(alias, 'aliasname') : stringOf(target ?? {}, 'relname')
   }
@@ -94,6 +88,8 @@ class FilterReader {
       if (constant.hasNumber) this.#reader.reading.isLiteralSensitive = true
       return isTrue(constant.value) ? 'all' : 'none'
     }
+    const sure = ofTruths(node)
+    if (sure !== null) return sure ? 'all' : 'none'
     const found = unwrap(node)
     if (found === null) return 'fixed'
     const { kind, fields } = found
@@ -118,6 +114,7 @@ class FilterReader {
       case 'CaseExpr':
         return this.#case(fields, node)
       case 'FuncCall':
+        if (treesIn(fields, 'args').some(isParameter)) this.#reader.reading.filtersByValue = true
         return isCallForAny(fields) ? 'all' : this.#dependence(node)
       default:
         return this.#dependence(node)
@@ -148,6 +145,9 @@ class FilterReader {
       if (constant.hasNumber) this.#reader.reading.isLiteralSensitive = true
       return isFalse(constant.value) ? 'all' : 'none'
     }
+    // `NOT (a AND b)` is `NOT a OR NOT b`.
+    const both = asKind(arg, 'BoolExpr')
+    if (both !== null && stringOf(both, 'boolop') === 'AND_EXPR' && this.#coversAll(treesIn(both, 'args'), true)) return 'all'
     const inner = this.filter(arg)
     if (inner === 'all') return 'none'
     // `NOT (x <> x)` is true for every row without NULL.
@@ -158,13 +158,21 @@ class FilterReader {
   #comparison(fields: Tree): Filter {
     const name = namesIn(fields, 'name').at(-1) ?? ''
     const { lexpr, rexpr } = { lexpr: fields['lexpr'], rexpr: fields['rexpr'] }
+    if (decidesByValue(stringOf(fields, 'kind'), name, [lexpr, rexpr])) this.#reader.reading.filtersByValue = true
     switch (stringOf(fields, 'kind')) {
       case 'AEXPR_OP': {
+        // A number may be the one that lets every row through: only `column = 5` means the same with any other.
+        if (!isPlain(name, lexpr, rexpr) && holdsInteger(fields)) this.#reader.reading.isLiteralSensitive = true
         const truth = this.#ofTruth(name, lexpr, rexpr)
         if (truth !== null) return truth
         if (isNeverBelow(name, lexpr, rexpr)) return this.#ofNumbers('all')
+        if (leavesNoValueOut({ A_Expr: fields }, of => this.#typeOf(of))) return this.#ofNumbers('all')
+        const itself = ofItself(name, lexpr, rexpr, this.#same)
+        if (itself !== null) return this.#ofNumbers(itself ? 'all' : 'none')
+        if (name === '=' && (isOwnValue(rexpr, lexpr, this.#table, this.#alias) || isOwnValue(lexpr, rexpr, this.#table, this.#alias)))
+          return 'all'
         if (this.#same(this.#plain(lexpr), this.#plain(bare(rexpr)))) {
-          if (['=', '<=', '>='].includes(name)) return 'all'
+          if (['=', '<=', '>=', '@>', '<@'].includes(name)) return 'all'
           if (['<>', '!=', '<', '>'].includes(name)) return 'none'
         }
         if (takesAnyText(name, lexpr, rexpr)) return 'all'
@@ -175,13 +183,14 @@ class FilterReader {
         break
       case 'AEXPR_DISTINCT':
         if (this.#same(lexpr, rexpr)) return 'none'
+        if (constantOf(rexpr)?.value === null && isNeverNull(lexpr, column => this.#isNotNull(column))) return 'all'
         break
       case 'AEXPR_IN':
         if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
         break
       case 'AEXPR_OP_ANY':
         if (name === '=' && itemsOf(rexpr).some(item => this.#same(lexpr, item))) return 'all'
-        if (name === '=' && isArrayOfTarget(rexpr, lexpr, this.#target)) return 'all'
+        if (name === '=' && isArrayOfTarget(rexpr, lexpr, this.#table)) return 'all'
         break
       case 'AEXPR_OP_ALL':
         if (isEmptyArray(rexpr)) return 'all'
@@ -193,12 +202,17 @@ class FilterReader {
         break
       case 'AEXPR_LIKE':
       case 'AEXPR_ILIKE':
-        if (isAnyPattern(rexpr) && !name.startsWith('!')) return 'all'
+        if ((isAnyPattern(rexpr) || this.#same(lexpr, rexpr)) && !name.startsWith('!')) return 'all'
         break
       case 'AEXPR_BETWEEN':
       case 'AEXPR_BETWEEN_SYM': {
         const [low, high] = itemsOf(rexpr)
-        if (this.#same(lexpr, low) && this.#same(lexpr, high)) return 'all'
+        const ends = [
+          ['>=', low],
+          ['<=', high],
+        ] as const
+        const arms = ends.map(([operator, bound]) => this.#comparison(comparing(lexpr, operator, bound)))
+        if (arms.every(arm => arm === 'all')) return 'all'
         break
       }
     }
@@ -269,35 +283,53 @@ class FilterReader {
   }
 
   #case(fields: Tree, node: unknown): Filter {
-    const results = treesIn(fields, 'args').map(arm => asKind(arm, 'CaseWhen')?.['result'])
-    if (fields['defresult'] !== undefined) results.push(fields['defresult'])
-    const arms = results.map(result => this.filter(result))
-    if (arms.every(arm => arm === 'none')) return 'none'
-    if (arms.every(arm => arm === 'all') && fields['defresult'] !== undefined) return 'all'
-    const [first] = treesIn(fields, 'args')
-    const condition = asKind(first, 'CaseWhen')?.['expr']
-    if (fields['arg'] === undefined && this.filter(condition) === 'all' && arms[0] !== undefined) return arms[0]
-    return this.#dependence(node)
+    const results: Filter[] = []
+    for (const item of treesIn(fields, 'args')) {
+      const { expr, result } = asKind(item, 'CaseWhen') ?? {}
+      const condition = fields['arg'] === undefined ? this.filter(expr) : this.#comparison(comparing(fields['arg'], '=', expr))
+      if (condition === 'none') continue
+      results.push(this.filter(result))
+      // Nothing behind an arm that is always taken counts.
+      if (condition === 'all') return agreed(results) ?? this.#dependence(node)
+    }
+    const otherwise = fields['defresult']
+    results.push(otherwise === undefined ? 'none' : this.filter(otherwise))
+    return agreed(results) ?? this.#dependence(node)
   }
 
   /** EXISTS and IN over a query that does not look at the row; or over the same table, whole. */
   #subquery(fields: Tree): Filter {
     const select = asKind(fields['subselect'], 'SelectStmt')
     const kind = stringOf(fields, 'subLinkType')
+    // What is in there is compared with what it says, number by number.
+    if (holdsInteger(select)) this.#reader.reading.isLiteralSensitive = true
     if (select !== null && kind === 'EXISTS_SUBLINK') {
       if (givesNothing(select)) return 'none'
-      if (bareSelect(fields['subselect']) !== null || findsItself(select, this.#target, this.#alias)) return 'all'
+      if (bareSelect(fields['subselect']) !== null || findsItself(select, this.#table, this.#alias)) return 'all'
     }
     if (select !== null && kind === 'ANY_SUBLINK') {
       if (givesNothing(select)) return 'none'
-      if (isWholeTarget(select, fields['testexpr'], this.#target)) return 'all'
+      if (isWholeTarget(select, fields['testexpr'], this.#table)) return 'all'
     }
     return this.#dependence({ SubLink: fields })
   }
 
   /** `a OR NOT a`, `a < b OR a >= b`, `a IS NULL OR a IS NOT NULL`. */
-  #coversAll(args: readonly Tree[]): boolean {
-    return args.some((one, index) => args.slice(index + 1).some(other => isOpposite(one, other, this.#same)))
+  #coversAll(args: readonly Tree[], isNegated = false): boolean {
+    const covers = (one: Tree, other: Tree): boolean => {
+      if (dependOnNumbers(one, other)) this.#reader.reading.isLiteralSensitive = true
+      return coverEverything(one, other, this.#same, isNegated) || isOpposite(one, other, this.#same)
+    }
+    return args.some((one, index) => args.slice(index + 1).some(other => covers(one, other)))
+  }
+
+  /** The type of a column of the target; 0 = not known, or no column. */
+  #typeOf(node: unknown): number {
+    const column = asKind(node, 'ColumnRef')
+    const name = column === null ? undefined : namesIn(column, 'fields').at(-1)
+    if (name === 'ctid') return TID
+    const found = this.#relationsOf(this.#target).flatMap(one => one.columns.filter(each => each.name === name))
+    return found[0]?.typeOid ?? 0
   }
 
   #isNotNull(column: Tree): boolean {
@@ -342,7 +374,9 @@ class FilterReader {
       // The same for every row of a table.
       if (!isStar && names.at(-1) === 'tableoid') return false
       const qualifier = isStar ? names.at(-1) : names.at(-2)
-      return qualifier === undefined ? isStar || this.#isOfTarget(names.at(-1) ?? '', hidden) : qualifier === this.#alias
+      // A bare star is all there is around it: of a query inside, what that query reads.
+      if (isStar && qualifier === undefined) return hidden.size === 0
+      return qualifier === undefined ? this.#isOfTarget(names.at(-1) ?? '', hidden) : qualifier === this.#alias
     }
     const select = asKind(node, 'SelectStmt')
     const inside = select === null ? hidden : new Set([...hidden, ...this.#columnsOf(select)])
@@ -351,6 +385,39 @@ class FilterReader {
 }
 
 type Same = (one: unknown, other: unknown) => boolean
+
+/** What all of them say; null when they differ. */
+function agreed(filters: readonly Filter[]): Filter | null {
+  const [first] = filters
+  return first !== undefined && (first === 'all' || first === 'none') && filters.every(filter => filter === first) ? first : null
+}
+
+/** Some value of a parameter lets every row through: a pattern, a bound, an empty list. With `=` none does. */
+function decidesByValue(kind: string, operator: string, sides: readonly unknown[]): boolean {
+  if (kind === 'AEXPR_OP' && ['=', '<>', '!='].includes(operator)) return false
+  return !['AEXPR_IN', 'AEXPR_OP_ANY'].includes(kind) && sides.flatMap(side => [side, ...itemsOf(side)]).some(isParameter)
+}
+
+function isParameter(node: unknown): boolean {
+  const cast = asKind(node, 'TypeCast')
+  if (cast !== null) return isParameter(cast['arg'])
+  const call = asKind(node, 'FuncCall')
+  return asKind(node, 'ParamRef') !== null || (call !== null && treesIn(call, 'args').some(isParameter))
+}
+
+/** `column = 5`. */
+function isPlain(operator: string, left: unknown, right: unknown): boolean {
+  const [column, value] = asKind(left, 'ColumnRef') === null ? [right, left] : [left, right]
+  return operator === '=' && asKind(column, 'ColumnRef') !== null && asKind(value, 'A_Const') !== null
+}
+
+function holdsInteger(node: unknown): boolean {
+  return JSON.stringify(node ?? null).includes('"ival"')
+}
+
+function comparing(lexpr: unknown, operator: string, rexpr: unknown): Tree {
+  return { kind: 'AEXPR_OP', name: [{ String: { sval: operator } }], lexpr, rexpr }
+}
 
 function isOpposite(one: Tree, other: Tree, same: Same): boolean {
   const negated = notOf(one) ?? notOf(other)

@@ -5,9 +5,10 @@ import { isHarmlessNative } from './native-functions.ts'
 import { effectOfSetting, splitSearchPath } from './settings.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { parseBody, readExpression } from './stored-code.ts'
-import { readTypeChecks } from './types.ts'
+import { readLiteralChecks, readTypeChecks } from './types.ts'
 
 export function readFunction(reader: SqlReader, one: CatalogFunction): void {
+  for (const type of typesOf(one)) readLiteralChecks(reader, type)
   if (reader.mode === 'define') return
   // A planner runs what is not volatile when the arguments are constants, and nothing else.
   if (reader.mode === 'plan' && one.volatility === 'volatile') return
@@ -15,13 +16,18 @@ export function readFunction(reader: SqlReader, one: CatalogFunction): void {
   const key = `${reader.mode} function ${one.oid} under ${path === null ? '?' : path.join()}`
   if (reader.seen.has(key)) return
   reader.seen.add(key)
-  for (const type of [...one.argumentTypes, one.returnTypeOid]) readTypeChecks(reader, type)
+  for (const type of typesOf(one)) readTypeChecks(reader, type)
   if (one.defaultExpressions !== null) readExpression(reader, one.defaultExpressions)
   if (isTrusted(one, reader.context.trustedFunctions)) return
   if (one.kind === 'a') readParts(reader, one)
   else if (one.native !== null) readNative(reader, one)
   else if (one.language === 'sql' && one.body !== null) readBody(reader, one, one.body)
   else runsUnreadable(reader, one, `is written in ${one.language}`)
+}
+
+/** What is given to it and what it gives back become values of these. */
+function typesOf(one: CatalogFunction): readonly number[] {
+  return [...one.argumentTypes, one.returnTypeOid, ...(one.resultTypes ?? [])]
 }
 
 /** Any definition calls the functions of event triggers. */
@@ -58,6 +64,7 @@ export function digestOfFunction(one: CatalogFunction): string {
     one.defaultExpressions ?? '',
     one.native ?? '',
     one.body ?? '',
+    ...(one.resultTypes ?? []).map(String),
   ]
   return `sha256:${createHash('sha256').update(JSON.stringify(facts)).digest('hex')}`
 }

@@ -5,6 +5,9 @@ import type { Tree } from './syntax-tree.ts'
 
 /** LIKE '%' and the like. */
 export function isAnyPattern(node: unknown): boolean {
+  // `LIKE '%' ESCAPE '!'`: the parser writes the pattern as a call.
+  const call = asKind(node, 'FuncCall')
+  if (call !== null && namesIn(call, 'funcname').at(-1) === 'like_escape') return isAnyPattern(treesIn(call, 'args')[0])
   const value = textOf(node)
   return value !== null && /^%+$/.test(value)
 }

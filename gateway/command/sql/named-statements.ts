@@ -1,6 +1,7 @@
 // Statements that make, use and forget names of this session: PREPARE and EXECUTE, cursors, DISCARD.
+import { withParameters } from './bound-parameters.ts'
 import type { SqlReader } from './sql-reader.ts'
-import { isTree, stringOf, unwrap } from './syntax-tree.ts'
+import { isTree, stringOf, treesIn, unwrap } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
 
 export function readPrepare(reader: SqlReader, fields: Tree): void {
@@ -10,7 +11,8 @@ export function readPrepare(reader: SqlReader, fields: Tree): void {
   if (!isTree(node) || unwrap(node) === null) return reading.doubts('a PREPARE without a statement')
   // What is given to EXECUTE becomes a value of these: their checks run then, and count already.
   reader.walk(fields['argtypes'])
-  // Nothing else runs until EXECUTE, where it is read under the names that hold then.
+  // It is analysed at once; nothing else runs until EXECUTE, where it is read under the names that hold then.
+  reader.within('define', () => reader.walk(node))
   reading.names.push({ kind: 'prepare', name: stringOf(fields, 'name'), node })
 }
 
@@ -26,7 +28,8 @@ export function readExecute(reader: SqlReader, fields: Tree): void {
     reading.runsUnreadable(`the prepared statement ${name} was not seen`)
     return
   }
-  runAgain(reader, prepared.node, `the prepared statement ${name}`)
+  const node = withParameters(prepared.node, treesIn(fields, 'params'))
+  runAgain(reader, node, `the prepared statement ${name}`, reader.context.searchPath)
 }
 
 export function readDeclare(reader: SqlReader, fields: Tree): void {
@@ -47,7 +50,8 @@ export function readFetch(reader: SqlReader, fields: Tree): void {
     reading.runsUnreadable(`the cursor ${name} was not seen`)
     return
   }
-  runAgain(reader, cursor.node, `the cursor ${name}`)
+  const { searchPath } = reader.context
+  runAgain(reader, cursor.node, `the cursor ${name}`, isSamePath(cursor.searchPath ?? null, searchPath) ? searchPath : null)
 }
 
 export function readDeallocate(reader: SqlReader, fields: Tree): void {
@@ -68,10 +72,16 @@ export function readDiscard(reader: SqlReader, fields: Tree): void {
   if (target === 'DISCARD_ALL' || target === 'DISCARD_TEMP') reading.changesCatalog = true
 }
 
-function runAgain(reader: SqlReader, node: unknown, what: string): void {
+/** Unknown paths are never the same. */
+export function isSamePath(one: readonly string[] | null, other: readonly string[] | null): boolean {
+  return one !== null && other !== null && one.length === other.length && one.every((schema, index) => schema === other[index])
+}
+
+/** @param path null = names may mean what they mean in any schema. */
+function runAgain(reader: SqlReader, node: unknown, what: string, path: readonly string[] | null): void {
   const found = unwrap(node)
   if (found === null) return reader.reading.runsUnreadable(`${what} could not be read`)
   if (reader.mode === 'define') return
-  const inner = reader.inner(reader.context.searchPath)
+  const inner = reader.inner(path)
   inner?.visit(found.kind, found.fields)
 }

@@ -1,7 +1,8 @@
 // SELECT, INSERT, UPDATE, DELETE, MERGE: what they read, write, lock; and whether a write leaves any row out.
-import { filterOf, filtersRows, joinsItself } from './filters.ts'
+import { filterOf, filtersRows } from './filters.ts'
 import { CteScope } from './cte-scope.ts'
 import { addResource, writeRelation } from './relations.ts'
+import { givesAllRows, joinsItself } from './same-table.ts'
 import type { WriteAction } from './relations.ts'
 import type { SqlReader } from './sql-reader.ts'
 import { asKind, isSet, isTree, stringOf, treeOf, treesIn } from './syntax-tree.ts'
@@ -33,11 +34,20 @@ export function readInsert(reader: SqlReader, fields: Tree): void {
     const actions: WriteAction[] = stringOf(conflict ?? {}, 'action') === 'ONCONFLICT_UPDATE' ? ['insert', 'update'] : ['insert']
     writeRelation(reader, treeOf(fields, 'relation'), actions)
     const source = asKind(fields['selectStmt'], 'SelectStmt')
+    if (conflict !== null && source !== null) readUpsert(reader, fields, conflict, source)
     if (source !== null && isBareValues(source)) reader.walkFields('SelectStmt', source)
     else reader.walk(fields['selectStmt'])
     if (fields['returningClause'] !== undefined && reader.mode !== 'define') reader.reading.does('read')
     reader.walkFields('InsertStmt', fields, ['withClause', 'relation', 'selectStmt'])
   })
+}
+
+/** Rows of the table put into it again: ON CONFLICT DO UPDATE changes every one of them. */
+function readUpsert(reader: SqlReader, fields: Tree, conflict: Tree, source: Tree): void {
+  const target = treeOf(fields, 'relation')
+  if (reader.mode !== 'run' || stringOf(conflict, 'action') !== 'ONCONFLICT_UPDATE') return
+  if (!givesAllRows(source, { target, ctes: reader.ctes })) return
+  if (!filtersRows(filterOf(reader, target, conflict['whereClause']))) reader.reading.unfiltered = true
 }
 
 export function readUpdate(reader: SqlReader, fields: Tree): void {
@@ -54,7 +64,7 @@ function readChange(reader: SqlReader, kind: string, fields: Tree, actions: read
     writeRelation(reader, target, actions)
     const filter = filterOf(reader, target, fields['whereClause'])
     const others = [...treesIn(fields, 'fromClause'), ...treesIn(fields, 'usingClause')]
-    if (reader.mode === 'run' && (!filtersRows(filter) || joinsItself(target, others, fields['whereClause'])))
+    if (reader.mode === 'run' && (!filtersRows(filter) || joinsItself({ target, ctes: reader.ctes }, others, fields['whereClause'])))
       reader.reading.unfiltered = true
     if (fields['returningClause'] !== undefined && reader.mode !== 'define') reader.reading.does('read')
     reader.walkFields(kind, fields, ['withClause', 'relation'])
@@ -67,7 +77,7 @@ export function readMerge(reader: SqlReader, fields: Tree): void {
     const target = treeOf(fields, 'relation')
     const actions = new Set<WriteAction>()
     const source = treeOf(fields, 'sourceRelation')
-    const isWhole = joinsItself(target, source === null ? [] : [source], fields['joinCondition'])
+    const isWhole = joinsItself({ target, ctes: reader.ctes }, source === null ? [] : [source], fields['joinCondition'])
     const join = isWhole ? 'all' : filterOf(reader, target, fields['joinCondition'])
     for (const item of treesIn(fields, 'mergeWhenClauses')) {
       const when = asKind(item, 'MergeWhenClause') ?? {}
@@ -113,7 +123,7 @@ function inScope(reader: SqlReader, fields: Tree, read: () => void): void {
       else reader.reading.doubts('a WITH query that cannot be read')
       reader.walk(treeOf(query, 'cycle_clause')?.['cycle_mark_value'])
       reader.walk(treeOf(query, 'cycle_clause')?.['cycle_mark_default'])
-      scope.add(stringOf(query, 'ctename'))
+      scope.add(stringOf(query, 'ctename'), asKind(query['ctequery'], 'SelectStmt'))
     }
     read()
   } finally {

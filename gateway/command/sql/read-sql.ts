@@ -1,7 +1,8 @@
 // One message of SQL -> one command per statement, in the order in which the server will run them.
 // What cannot be read becomes a command with certainty `opaque`; nothing is dropped.
 import type { SqlCommand } from '../../core/command.ts'
-import { readImplicitCasts } from './calls.ts'
+import { literalOf, withParameters } from './bound-parameters.ts'
+import { readImplicitCasts, readOrderingCode } from './calls.ts'
 import { readEventTriggers } from './functions.ts'
 import { parseSql } from './parser.ts'
 import type { RawStatement } from './parser.ts'
@@ -11,6 +12,7 @@ import { SqlReader } from './sql-reader.ts'
 import type { Drift, NameChange, SqlContext, SqlStatement } from './sql-statement.ts'
 import { driftAfter } from './catalog-drift.ts'
 import { unwrap } from './syntax-tree.ts'
+import { readTypeChecks } from './types.ts'
 
 /**
  * @param text bytes of the message, without its trailing zero.
@@ -41,6 +43,15 @@ export function readAgain(statement: SqlStatement, context: SqlContext): SqlStat
   return readStatement({ ...node, text: statement.command.text }, statement.command.text, context).statement
 }
 
+/** The same statement as it is with these values of its parameters; null = NULL. Only whether it leaves rows out is decided anew. */
+export function readWithValues(statement: SqlStatement, values: readonly (string | null)[], context: SqlContext): SqlStatement {
+  if (statement.filtersByValue !== true || statement.command.unfiltered) return statement
+  const node = withParameters(statement.node, values.map(literalOf))
+  if (!readAgain({ ...statement, node }, context).command.unfiltered) return statement
+  const { shape: _, ...command } = statement.command
+  return { ...statement, command: { ...command, unfiltered: true } }
+}
+
 /** A text that the server's rules for strings or its encoding make into another one than we would read. */
 function doubtOfEncoding(text: Buffer, context: SqlContext): string | null {
   if (!context.standardConformingStrings && text.includes(0x5c)) {
@@ -69,10 +80,13 @@ function readStatement(raw: RawStatement, text: string, context: SqlContext): Ou
   const reader = new SqlReader(context, reading)
   try {
     reader.visit(raw.kind, raw.fields)
+    // Such a literal is read while the statement is analysed, whatever becomes of it.
+    if (reading.fillsTypes) for (const type of reading.columnTypes) reader.within('run', () => readTypeChecks(reader, type))
     if (context.drift !== undefined && context.drift.doubt !== null && usesNames(reading)) reading.doubts(context.drift.doubt)
     // The result of a function is assigned to its type, so code that was read counts like a write.
     if (reading.certainty === 'parsed' && usesNames(reading))
       readImplicitCasts(reader, reading.effects.has('write') || reader.seen.size > 0)
+    if (usesNames(reading) || reading.effects.has('ddl') || reading.effects.has('admin')) readOrderingCode(reader)
     if (reading.effects.has('ddl') || reading.effects.has('privilege')) readEventTriggers(reader)
   } catch (cause) {
     // Nesting that the parser could take and the call stack cannot.
@@ -89,6 +103,7 @@ function readStatement(raw: RawStatement, text: string, context: SqlContext): Ou
     isTransactionControl: reading.isTransactionControl,
     hasUnresolvedNames: reading.hasUnresolvedNames,
     isLiteralSensitive: reading.isLiteralSensitive,
+    ...(reading.filtersByValue ? { filtersByValue: true } : {}),
   }
   return {
     statement,
@@ -106,7 +121,8 @@ function usesNames(reading: Reading): boolean {
 function named(change: FoundName, text: string, context: SqlContext): NameChange {
   if (!('node' in change)) return change
   const node = unwrap(change.node) ?? { kind: '', fields: {} }
-  return { kind: change.kind, name: change.name, statement: readStatement({ ...node, text }, text, context).statement }
+  const { statement } = readStatement({ ...node, text }, text, context)
+  return { kind: change.kind, name: change.name, statement: { ...statement, searchPath: context.searchPath } }
 }
 
 function commandOf(reading: Reading, text: string, kind: string): SqlCommand {

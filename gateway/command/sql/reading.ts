@@ -28,6 +28,12 @@ export class Reading {
   pathAfter: PathAfter = 'same'
   changesCatalog = false
   changesSession = false
+  /** Whether a filter leaves rows out depends on the value of a parameter. */
+  filtersByValue = false
+  /** A literal becomes a value of the type of some column, whatever that is. */
+  fillsTypes = false
+  /** Types of the columns of the relations that are read. */
+  readonly columnTypes = new Set<number>()
   /** A name is in no catalog: a newer snapshot may know it. */
   hasUnresolvedNames = false
 

@@ -5,9 +5,12 @@ import type { SqlReader } from './sql-reader.ts'
 import { parseStored, readExpression } from './stored-code.ts'
 import { asKind, stringOf, treesIn } from './syntax-tree.ts'
 import type { Tree } from './syntax-tree.ts'
-import { readRangeFunctions, readTypeChecks } from './types.ts'
+import { readLiteralChecks, readRangeFunctions, readTypeChecks } from './types.ts'
 
 export type WriteAction = 'insert' | 'update' | 'delete' | 'truncate'
+
+/** Below this, types are PostgreSQL's own. */
+const FIRST_OWN_OID = 16_384
 
 /** Views of pg_catalog that show files of the server. */
 const fileViews: ReadonlySet<string> = new Set([
@@ -87,7 +90,14 @@ function resolve(reader: SqlReader, range: Tree): Found | null {
   }
   const found = names.relation(schema, name)
   if (found.system !== null) reading.resources.add(found.system)
-  for (const relation of found.relations) reading.resources.add(`${relation.schema}.${relation.name}`)
+  for (const relation of found.relations) {
+    reading.resources.add(`${relation.schema}.${relation.name}`)
+    // A literal that meets one of its columns becomes a value of that type.
+    for (const column of relation.columns) {
+      readLiteralChecks(reader, column.typeOid)
+      if (column.typeOid >= FIRST_OWN_OID) reading.columnTypes.add(column.typeOid)
+    }
+  }
   if (found.relations.length === 0 && found.system === null) reading.resources.add(written)
   if (found.isUnresolved && !reader.isMadeHere(schema, name) && reader.mode !== 'define') {
     reading.hasUnresolvedNames = true

@@ -1,11 +1,12 @@
 // Walks the tree of one statement and notes what it does. Every kind of node is either read by a function of its own, or
 // known to mean nothing by itself; any other makes the statement one that is not understood.
-import { readCall, readFunctionName, readOperator, readTypeName } from './calls.ts'
+import { readAsCall, readCall, readFunctionName, readOperator, readTypeName } from './calls.ts'
 import { CatalogNames } from './catalog-names.ts'
 import { bareKinds, plainKinds } from './node-kinds.ts'
 import { CteScope } from './cte-scope.ts'
 import { readFunction } from './functions.ts'
 import { readDelete, readInsert, readMerge, readSelect, readUpdate } from './queries.ts'
+import { readOperands } from './polymorphic.ts'
 import { readRelation } from './relations.ts'
 import type { Mode } from './reading.ts'
 import { Reading } from './reading.ts'
@@ -143,17 +144,19 @@ export class SqlReader {
         return this.walkFields(kind, fields, ['method'])
       case 'LockingClause':
         // What it names are aliases of this query.
-        return this.reading.does('lock')
+        return this.mode === 'run' ? this.reading.does('lock') : undefined
       case 'WithClause':
       case 'CommonTableExpr':
         return this.reading.doubts('a WITH clause where none is expected')
     }
+    readAsCall(this, kind, fields)
     if (plainKinds.has(kind)) return this.walkFields(kind, fields)
     if (!readUtility(this, kind, fields)) this.reading.runsUnreadable(`a ${kind} is not known`)
   }
 
   #visitExpression(fields: Tree): void {
     const names = namesIn(fields, 'name')
+    readOperands(this, fields)
     switch (stringOf(fields, 'kind')) {
       case 'AEXPR_BETWEEN':
       case 'AEXPR_NOT_BETWEEN':

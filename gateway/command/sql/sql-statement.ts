@@ -30,6 +30,10 @@ export interface SqlStatement {
   readonly hasUnresolvedNames: boolean
   /** Decisions that depended on a literal (WHERE 1=1, GROUP BY 1): the integer-normalised cache key must not be used. */
   readonly isLiteralSensitive: boolean
+  /** Whether a filter leaves rows out depends on what its parameters are: with their values it is read again. */
+  readonly filtersByValue?: boolean
+  /** Of what a cursor fetches from: the path under which its names were looked up; the code behind them looks under that of its time. */
+  readonly searchPath?: readonly string[] | null
 }
 
 /** Everything the reading of a text depends on; the cache key is made of the same. */

@@ -11,7 +11,14 @@ export interface Running {
 }
 
 export type Answer =
-  | { readonly kind: 'parse'; readonly prepared: PreparedStatement; readonly previous: PreparedStatement | null }
+  /** `running`: what the Parse itself was admitted as, where looking at the statement runs code. */
+  | {
+      readonly kind: 'parse'
+      readonly prepared: PreparedStatement
+      readonly previous: PreparedStatement | null
+      readonly running: readonly Running[]
+      done: number
+    }
   | { readonly kind: 'bind'; readonly portal: Portal; readonly previous: Portal | null }
   /** `isOurs`: the gateway asked, so the client does not see what answers it. */
   | {

@@ -26,13 +26,22 @@ function queryOf(wanted: readonly (readonly [string, string])[], version: number
   const isReplaced = hasSqlBodies
     ? `(l.lanname NOT IN ('internal', 'c', 'sql') OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))`
     : `l.lanname NOT IN ('internal', 'c', 'sql')`
+  const multirange = hasSqlBodies ? '(SELECT m.rngtypid FROM pg_catalog.pg_range m WHERE m.rngmultitypid = t.oid)' : 'NULL'
   return wanted
     .map(([name, select]) => `SELECT '${name}', (SELECT pg_catalog.json_agg(x) FROM (${select}) AS s(x))::pg_catalog.text`)
     .join('\nUNION ALL\n')
     .replaceAll('{is_bound}', isBound)
     .replaceAll('{sql_body}', sqlBody)
     .replaceAll('{is_replaced}', isReplaced)
+    .replaceAll('{multirange}', multirange)
+    .replaceAll('{is_rewritten}', isRewritten)
+    .replaceAll('{replaceable}', hasSqlBodies ? `'pg_catalog', 'information_schema'` : `'pg_catalog'`)
 }
+
+/** A view of PostgreSQL's own that somebody replaced: it depends on what somebody made. */
+const isRewritten = `c.oid < 16384 AND c.relkind = 'v' AND EXISTS (
+          SELECT FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+           WHERE r.ev_class = c.oid AND d.refobjid >= 16384)`
 
 /**
  * Checks that run nothing but PostgreSQL's own operators and the conversions that nobody wrote hold no code to be read; to write them out the
@@ -66,7 +75,7 @@ const sections: readonly (readonly [string, string])[] = [
     'relations',
     `SELECT ${array}(c.oid::int8, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_userbyid(c.relowner), c.relrowsecurity)
        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND n.nspname <> 'pg_toast'`,
+      WHERE n.nspname <> 'pg_toast' AND (c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') OR {is_rewritten})`,
   ],
   [
     'columns',
@@ -82,7 +91,7 @@ const sections: readonly (readonly [string, string])[] = [
     'triggers',
     // The clones that partitions get may be marked internal; what calls PostgreSQL's own function is a constraint's.
     `SELECT ${array}(t.tgrelid::int8, t.tgname, t.tgfoid::int8, t.tgtype, CASE WHEN t.tgqual IS NOT NULL THEN pg_catalog.pg_get_triggerdef(t.oid) END)
-       FROM pg_catalog.pg_trigger t WHERE t.tgenabled IN ('O', 'A') AND (NOT t.tgisinternal OR t.tgfoid >= 16384)`,
+       FROM pg_catalog.pg_trigger t WHERE t.tgenabled <> 'D' AND (NOT t.tgisinternal OR t.tgfoid >= 16384)`,
   ],
   [
     'policies',
@@ -130,7 +139,7 @@ const sections: readonly (readonly [string, string])[] = [
   [
     'types',
     `SELECT ${array}(t.oid::int8, n.nspname, t.typname, t.typtype, t.typrelid::int8,
-            coalesce(r.rngsubtype, t.typelem)::int8, t.typbasetype::int8,
+            coalesce(r.rngsubtype, {multirange}, t.typelem)::int8, t.typbasetype::int8,
             pg_catalog.pg_get_expr(t.typdefaultbin, 0),
             pg_catalog.json_build_array(r.rngcanonical::pg_catalog.oid::int8, r.rngsubdiff::pg_catalog.oid::int8))
        FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -143,9 +152,14 @@ const sections: readonly (readonly [string, string])[] = [
       WHERE contypid <> 0 AND contype = 'c' AND conbin IS NOT NULL`,
   ],
   [
-    'events',
-    `SELECT pg_catalog.to_json(evtfoid::int8) FROM pg_catalog.pg_event_trigger WHERE evtenabled IN ('O', 'A') AND evtevent <> 'login'`,
+    'ordering',
+    `SELECT pg_catalog.to_json(p.oid::int8) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+      WHERE l.lanname NOT IN ('internal', 'c') AND p.oid IN (
+        SELECT a.amproc::pg_catalog.oid FROM pg_catalog.pg_amproc a WHERE a.oid >= 16384
+        UNION
+        SELECT o.oprcode::pg_catalog.oid FROM pg_catalog.pg_amop a JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr WHERE a.oid >= 16384)`,
   ],
+  ['events', `SELECT pg_catalog.to_json(evtfoid::int8) FROM pg_catalog.pg_event_trigger WHERE evtenabled <> 'D' AND evtevent <> 'login'`],
   [
     'functions',
     `SELECT ${array}(p.oid::int8, n.nspname, p.proname, p.prokind, p.proargtypes::pg_catalog.text, p.provariadic <> 0, p.pronargdefaults,
@@ -156,9 +170,11 @@ const sections: readonly (readonly [string, string])[] = [
             pg_catalog.pg_get_expr(p.proargdefaults, 0),
             (SELECT pg_catalog.to_json(ARRAY[g.aggtransfn, g.aggfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn, g.aggmtransfn,
                     g.aggminvtransfn, g.aggmfinalfn]::pg_catalog.oid[]::pg_catalog.int8[])
-               FROM pg_catalog.pg_aggregate g WHERE g.aggfnoid = p.oid))
+               FROM pg_catalog.pg_aggregate g WHERE g.aggfnoid = p.oid),
+            (SELECT pg_catalog.json_agg(m.type::int8) FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) AS m(type, mode)
+              WHERE m.mode IN ('o', 'b', 't')))
        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-      WHERE p.oid >= 16384 OR (n.nspname = 'pg_catalog' AND {is_replaced})`,
+      WHERE p.oid >= 16384 OR (n.nspname IN ({replaceable}) AND {is_replaced})`,
   ],
   [
     'trees',
@@ -174,17 +190,17 @@ const definitions: readonly (readonly [string, string])[] = [
     'bodies',
     `SELECT ${array}(p.oid::int8, {sql_body}) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-      WHERE {is_bound} AND (p.oid >= 16384 OR (n.nspname = 'pg_catalog' AND {is_replaced}))`,
+      WHERE {is_bound} AND (p.oid >= 16384 OR (n.nspname IN ({replaceable}) AND {is_replaced}))`,
   ],
   [
     'rules',
     `SELECT ${array}(r.ev_class::int8, r.rulename, r.ev_type, pg_catalog.pg_get_ruledef(r.oid))
-       FROM pg_catalog.pg_rewrite r WHERE r.ev_class >= 16384 AND r.rulename <> '_RETURN' AND r.ev_enabled IN ('O', 'A')`,
+       FROM pg_catalog.pg_rewrite r WHERE r.ev_class >= 16384 AND r.rulename <> '_RETURN' AND r.ev_enabled <> 'D'`,
   ],
   [
     'views',
     `SELECT ${array}(c.oid::int8, pg_catalog.pg_get_viewdef(c.oid))
        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      WHERE n.nspname <> 'pg_toast' AND c.relkind IN ('v', 'm') AND c.oid >= 16384`,
+      WHERE n.nspname <> 'pg_toast' AND c.relkind IN ('v', 'm') AND (c.oid >= 16384 OR {is_rewritten})`,
   ],
 ]

@@ -80,6 +80,7 @@ function buildCatalog(sections: ReadonlyMap<string, readonly unknown[]>, serverV
     systemRelations: new Set(rowsOf('system').map(row => `${row.text(0)}.${row.text(1)}`)),
     definitionPath: session.texts(3),
     constraintNames: new Set(rowsOf('constraints').map(row => row.text())),
+    orderingFunctions: rowsOf('ordering').map(row => row.number()),
     eventTriggers: rowsOf('events').map(row => row.number()),
     isAssumed: false,
   }
@@ -236,6 +237,7 @@ function functionsOf(rowsOf: RowsOf): ReadonlyMap<number, CatalogFunction> {
           isBound: row.flag(13),
           native: row.textOrNull(14),
           defaultExpressions: row.textOrNull(15),
+          resultTypes: row.rows(17).flatMap(type => (type.number() === 0 ? [] : [type.number()])),
           parts: row.rows(16).flatMap(part => (part.number() === 0 ? [] : [part.number()])),
         },
       ] as const

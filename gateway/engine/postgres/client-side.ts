@@ -182,27 +182,31 @@ export class ClientSide {
   #parse(bytes: Buffer, start: number, end: number): Promise<void> | null {
     const parse = readParse(bytes, start, end)
     const { text, typeOids } = parse
+    const refuse = (error: SallyportError): void => this.#refuseAt(this.#batch.mark(), error, text.toString('utf8'))
     const define = ({ statements, version }: ReadText): Promise<void> | null => {
-      const { names } = this.#conversation
-      const prepared = newPrepared(parse, statements, version, this.#batchNumber)
-      this.#batch.put({ kind: 'parse', prepared, previous: names.define(prepared) }, bytes, start, end)
-      return this.#boundBatch()
+      const put = (running: readonly Running[]): Promise<void> | null => {
+        const prepared = newPrepared(parse, statements, version, this.#batchNumber)
+        const previous = this.#conversation.names.define(prepared)
+        this.#batch.put({ kind: 'parse', prepared, previous, running, done: 0 }, bytes, start, end)
+        return this.#boundBatch()
+      }
+      if (!this.#judge.runsAtParse(statements)) return put([])
+      const wanted = { statements, values: null, bytes: () => this.#batch.copyWith(bytes, start, end), isExtended: true }
+      return admitThen(this.#judge, wanted, { pass: put, refuse, isTooLate: this.#isTooLate })
     }
     return this.#whenSettled(() => {
       const isAlone = this.#batch.isEmpty && !this.#isBatchOpen && this.#conversation.answers.isEmpty
-      return this.#whenRead(this.#judge.readAnew(text, typeOids, isAlone), define, error =>
-        this.#refuseAt(this.#batch.mark(), error, text.toString('utf8')),
-      )
+      return this.#whenRead(this.#judge.readAnew(text, typeOids, isAlone), define, refuse)
     })
   }
 
   #bind(bytes: Buffer, start: number, end: number): Promise<void> | null {
     const bind = readBind(bytes, start, end)
     return this.#whenSettled(() => {
-      const { names } = this.#conversation
-      const prepared = names.statements.get(bind.statement) ?? null
-      return this.#whenConfirmed(prepared, () => {
-        const portal = newPortal(bind, names.statements.get(bind.statement) ?? null, this.#judge.shownValues(bind), this.#batchNumber)
+      const { names, context } = this.#conversation
+      return this.#whenConfirmed(names.statements.get(bind.statement) ?? null, () => {
+        const prepared = names.statements.get(bind.statement) ?? null
+        const portal = newPortal(bind, prepared, this.#judge.shownValues(bind), this.#batchNumber, context.sql.searchPath)
         this.#batch.put({ kind: 'bind', portal, previous: names.definePortal(portal) }, bytes, start, end)
         return this.#boundBatch()
       })
@@ -277,12 +281,8 @@ export class ClientSide {
   }
 
   #sync(bytes: Buffer, start: number, end: number): Promise<void> | null {
-    if (this.#isSkippingHere) {
-      this.#answerSync()
-      return null
-    }
     return this.#judgeBound(() => {
-      // Refused just now, with nothing sent: this Sync is answered here as well.
+      // Refused with nothing sent, earlier or just now: this Sync is answered here as well.
       if (this.#isSkippingHere) {
         this.#answerSync()
         return

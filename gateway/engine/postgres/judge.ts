@@ -1,6 +1,8 @@
 // Has commands judged and remembers which one waits for people. Nothing here touches a socket, except to tell the client that it waits.
+import { runsWhenAnalysed } from '../../command/sql/analysis.ts'
+import { isSamePath } from '../../command/sql/named-statements.ts'
 import { withParameterTypes } from '../../command/sql/parameter-types.ts'
-import { readAgain } from '../../command/sql/read-sql.ts'
+import { readAgain, readWithValues } from '../../command/sql/read-sql.ts'
 import type { SqlContext, SqlStatement } from '../../command/sql/sql-statement.ts'
 import { asKind, isSet } from '../../command/sql/syntax-tree.ts'
 import type { SqlCommand } from '../../core/command.ts'
@@ -90,28 +92,39 @@ export class Judge {
 
   /** What executing this portal would do, with the values that are bound. A promise as of `readAnew`. */
   portal(portal: Portal): Understood | Promise<Understood> {
-    const { prepared, values } = portal
+    const { prepared, values, meant } = portal
     if (prepared === null) return { statements: [opaque('execute', 'a prepared statement of a name that is not known here')], values }
     const { version, sql } = this.#conversation.context
-    if (prepared.version === version && prepared.statements.every(one => one.names.length === 0))
-      return { statements: prepared.statements, values }
+    const bound = (statements: readonly SqlStatement[]): Understood => ({
+      statements: meant.length === 0 ? statements : statements.map(one => readWithValues(one, meant, sql)),
+      values,
+    })
+    // Its names were looked up at Bind, those of the code behind them are looked up now: any may be meant.
+    if (portal.run !== null && !isSamePath(portal.searchPath, sql.searchPath))
+      return bound(prepared.statements.map(one => readAgain(one, { ...sql, searchPath: null })))
+    if (prepared.version === version && prepared.statements.every(one => one.names.length === 0)) return bound(prepared.statements)
     const keep = (anew: ReadText): Understood => {
       prepared.statements = anew.statements
       prepared.version = anew.version
-      return { statements: anew.statements, values }
+      return bound(anew.statements)
     }
     if (prepared.text === null) return keep({ statements: prepared.statements.map(one => readAgain(one, sql)), version })
     const anew = this.#read(prepared.text, prepared.typeOids, sql)
     return anew instanceof Promise ? anew.then(keep) : keep(anew)
   }
 
+  /** True when the server runs code of these as soon as it looks at them. */
+  runsAtParse(statements: readonly SqlStatement[]): boolean {
+    const { context } = this.#conversation
+    return !context.isIndifferent && statements.some(one => runsWhenAnalysed(one, context.sql))
+  }
+
   /** What fetching from a cursor that SQL declared would do. */
   cursor(name: string): Understood {
     const known = this.#conversation.context.sql.cursors.get(name)
     if (known === undefined) return { statements: [opaque('execute', 'a portal of a name that is not known here')], values: [] }
-    // Its query keeps the meaning it had at DECLARE: masks look at it as at a FETCH.
     const fetched: SqlStatement = { ...known, node: { FetchStmt: { portalname: name } }, names: [{ kind: 'fetch', name }] }
-    return { statements: [fetched], values: [] }
+    return { statements: [readAgain(fetched, this.#conversation.context.sql)], values: [] }
   }
 
   /** A function-call message names a function by number: nothing of it is understood. */

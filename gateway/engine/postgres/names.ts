@@ -3,6 +3,7 @@
 import type { NameChange, SqlStatement } from '../../command/sql/sql-statement.ts'
 import type { ResultColumn } from '../../wire/postgres/backend.ts'
 import type { BindMessage, ParseMessage } from '../../wire/postgres/frontend.ts'
+import { meantValue } from './bound-value.ts'
 import type { StatementRun } from './statement-run.ts'
 
 export interface PreparedStatement {
@@ -25,8 +26,12 @@ export interface Portal {
   /** null = the statement's name is unknown here. */
   readonly prepared: PreparedStatement | null
   readonly values: readonly (string | null)[]
+  /** The same as literals, where a filter hangs on them; else empty. */
+  readonly meant: readonly (string | null)[]
   readonly resultFormats: readonly number[]
   readonly batch: number
+  /** The path under which the server looked its names up; null = not known. */
+  readonly searchPath: readonly string[] | null
   isConfirmed: boolean
   /** The command it became when it was admitted, under `version`. */
   run: StatementRun | null
@@ -41,9 +46,18 @@ export function newPrepared(parse: ParseMessage, statements: readonly SqlStateme
 }
 
 /** What a Bind opens, not yet confirmed. */
-export function newPortal(bind: BindMessage, prepared: PreparedStatement | null, values: Portal['values'], batch: number): Portal {
-  const { portal: name, resultFormats } = bind
-  return { name, prepared, values, resultFormats, batch, isConfirmed: false, run: null, version: 0, columns: null }
+export function newPortal(
+  bind: BindMessage,
+  prepared: PreparedStatement | null,
+  values: Portal['values'],
+  batch: number,
+  searchPath: Portal['searchPath'],
+): Portal {
+  const { portal: name, resultFormats, formats } = bind
+  const isMeant = prepared?.statements.some(one => one.filtersByValue === true) === true
+  const formatOf = (index: number): number => (formats.length === 1 ? formats[0] : formats[index]) ?? 0
+  const meant = isMeant ? bind.values.map((value, index) => meantValue(value, formatOf(index))) : []
+  return { name, prepared, values, meant, resultFormats, batch, searchPath, isConfirmed: false, run: null, version: 0, columns: null }
 }
 
 /** Names one session may hold; beyond, the oldest are forgotten and become opaque. */

@@ -29,7 +29,7 @@ export function refuseQuery(conversation: Conversation, outbox: Outbox, error: S
 /** Records that commands were admitted and did not run. */
 export function failRuns(answers: readonly Answer[], words: string): void {
   for (const answer of answers) {
-    if (answer.kind !== 'execute') continue
+    if (answer.kind !== 'execute' && answer.kind !== 'parse') continue
     for (const { run } of answer.running) run.fail('25P02', words)
   }
 }

@@ -57,6 +57,10 @@ export class SessionContext {
     return this.#isUnsettled
   }
 
+  get isIndifferent(): boolean {
+    return this.#isIndifferent
+  }
+
   /** The next text has to wait for `settle`. */
   get mustSettle(): boolean {
     return this.isUnsettled && !this.#isIndifferent

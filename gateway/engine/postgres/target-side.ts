@@ -147,6 +147,7 @@ export class TargetSide implements FrameSink {
       case backend.parseComplete:
         if (head.kind !== 'parse') throw outOfOrder()
         this.#conversation.names.confirm(head.prepared)
+        for (const { run } of head.running) if (!run.finish('PARSE')) this.#isBehind = true
         answers.shift()
         return true
       case backend.bindComplete:
