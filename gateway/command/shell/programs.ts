@@ -92,7 +92,8 @@ export const readings: Readonly<Record<string, Read>> = {
   find: readFind,
   git: readGit,
   kubectl: readKubectl,
-  xxd: args => (args.some(arg => arg?.startsWith('-r') === true) ? doubt('xxd -r writes') : operands(args, 'cglnos', 1, 'xxd with an output file')),
+  xxd: args =>
+    args.some(arg => arg?.startsWith('-r') === true) ? doubt('xxd -r writes') : operands(args, 'cglnos', 1, 'xxd with an output file'),
   iconv: unless(/^(?:-o.*|--o.*)$/, 'iconv'),
   yq: unless(/^(?:-[A-Za-z]*i.*|--in.*|-s.*|--split.*)$/, 'yq'),
   split: () => doubt('split writes files'),
