@@ -22,10 +22,10 @@ function queryOf(wanted: readonly (readonly [string, string])[], version: number
   const hasSqlBodies = version >= 140_000
   const isBound = hasSqlBodies ? 'p.prosqlbody IS NOT NULL' : 'false'
   const sqlBody = hasSqlBodies ? 'pg_catalog.pg_get_function_sqlbody(p.oid)' : 'NULL'
-  // A function of pg_catalog that somebody replaced: PostgreSQL's own are native or have a bound body.
+  // A function that somebody replaced: PostgreSQL's own are native or have a bound body. Before 14 those of information_schema are all read.
   const isReplaced = hasSqlBodies
     ? `(l.lanname NOT IN ('internal', 'c', 'sql') OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))`
-    : `l.lanname NOT IN ('internal', 'c', 'sql')`
+    : `(l.lanname NOT IN ('internal', 'c', 'sql') OR (l.lanname = 'sql' AND n.nspname = 'information_schema'))`
   const multirange = hasSqlBodies ? '(SELECT m.rngtypid FROM pg_catalog.pg_range m WHERE m.rngmultitypid = t.oid)' : 'NULL'
   return wanted
     .map(([name, select]) => `SELECT '${name}', (SELECT pg_catalog.json_agg(x) FROM (${select}) AS s(x))::pg_catalog.text`)
@@ -35,7 +35,6 @@ function queryOf(wanted: readonly (readonly [string, string])[], version: number
     .replaceAll('{is_replaced}', isReplaced)
     .replaceAll('{multirange}', multirange)
     .replaceAll('{is_rewritten}', isRewritten)
-    .replaceAll('{replaceable}', hasSqlBodies ? `'pg_catalog', 'information_schema'` : `'pg_catalog'`)
 }
 
 /** A view of PostgreSQL's own that somebody replaced: it depends on what somebody made. */
@@ -174,7 +173,7 @@ const sections: readonly (readonly [string, string])[] = [
             (SELECT pg_catalog.json_agg(m.type::int8) FROM ROWS FROM (pg_catalog.unnest(p.proallargtypes), pg_catalog.unnest(p.proargmodes)) AS m(type, mode)
               WHERE m.mode IN ('o', 'b', 't')))
        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-      WHERE p.oid >= 16384 OR (n.nspname IN ({replaceable}) AND {is_replaced})`,
+      WHERE p.oid >= 16384 OR (n.nspname IN ('pg_catalog', 'information_schema') AND {is_replaced})`,
   ],
   [
     'trees',
@@ -190,7 +189,7 @@ const definitions: readonly (readonly [string, string])[] = [
     'bodies',
     `SELECT ${array}(p.oid::int8, {sql_body}) FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-      WHERE {is_bound} AND (p.oid >= 16384 OR (n.nspname IN ({replaceable}) AND {is_replaced}))`,
+      WHERE {is_bound} AND (p.oid >= 16384 OR (n.nspname IN ('pg_catalog', 'information_schema') AND {is_replaced}))`,
   ],
   [
     'rules',
