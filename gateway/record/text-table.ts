@@ -12,7 +12,7 @@ const TAB_COLUMNS = 8
 /** @param rows null = SQL NULL, shown as nothing, as psql does. */
 export function textTable(columns: readonly string[], rows: readonly (readonly (string | null)[])[]): string {
   if (columns.length === 0) return '--\n'
-  const heads = columns.map(column => visible(column).replaceAll('\n', '↵'))
+  const heads = columns.map(column => expanded(visible(column).replaceAll('\n', '↵')))
   const cells = rows.map(row =>
     columns.map((_, at) =>
       visible(row[at] ?? '')
