@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 
 /** For each line, the made-up programs that ran, in order. */
 export async function programsThatRun(
@@ -26,9 +27,12 @@ export async function programsThatRun(
       const child = spawn(shell, ['-c', line], {
         cwd: dir,
         env: { PATH: `${bin}:/usr/bin:/bin`, TRACE: trace, LC_ALL: 'C.UTF-8' },
-        stdio: 'ignore',
+        // What the line leaves in the background holds the last one open for as long as it runs, and is waited for.
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       })
-      await once(child, 'exit')
+      const held = child.stdio[3]
+      if (held instanceof Readable) held.resume()
+      await once(child, 'close')
       ran.push(readFileSync(trace, 'utf8').split('\n').slice(0, -1))
     }
     return ran
