@@ -27,8 +27,27 @@ export const INTERPRETERS = new Set(
     .filter(name => name !== ''),
 )
 
-/** Words by which zsh, csh or fish run what follows them: a target's login shell may be one of these. */
-export const OTHER_SHELLS = new Set(['repeat', 'foreach', 'noglob', 'nocorrect', '-', 'and', 'or', 'not', 'begin', 'switch', 'onintr'])
+/** Words by which zsh, csh or fish run what follows them, quoted or not: a target's login shell may be one of these. */
+export const OTHER_SHELLS = new Set([
+  'repeat',
+  'foreach',
+  'noglob',
+  'nocorrect',
+  '-',
+  'and',
+  'or',
+  'not',
+  'begin',
+  'switch',
+  'onintr',
+  '!',
+  'if',
+  'while',
+  'until',
+  'for',
+  'function',
+  'else',
+])
 
 /** The loader, which runs the program it is given; and interpreters with a version in their name. */
 export const INTERPRETER_NAME =

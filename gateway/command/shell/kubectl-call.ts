@@ -6,7 +6,7 @@ const VALUED = new Set(['-n', '--namespace', '--context', '--cluster', '--reques
 const LOOKS = new Set(['get', 'describe', 'version', 'logs', 'top', 'api-resources', 'api-versions', 'explain', 'cluster-info'])
 /** Another configuration names programs that are run for a login; others send what is secret elsewhere, or write. */
 const HOSTILE =
-  /^(?:-s(?!$).*|-s|--(?:kubeconfig|server|token|user|username|password|as|profile|cache-dir|output-directory|insecure|certificate|client|tls|log|alsologtostderr|stderrthreshold|vmodule|kuberc|raw|template).*)$/
+  /^(?:-s(?!$).*|-s|--(?:kubeconfig|server|token|user|username|password|as|profile|cache-dir|output-directory|insecure|certificate|client-|tls|log|alsologtostderr|stderrthreshold|vmodule|kuberc|raw|template).*)$/
 
 export function readKubectl(args: readonly Argument[]): Behaviour {
   if (!areKnown(args)) return doubt('arguments of kubectl that are not known')

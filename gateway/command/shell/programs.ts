@@ -135,7 +135,7 @@ export const readings: Readonly<Record<string, Read>> = {
   },
   // Builtins that set names, or look into them: an index is evaluated.
   // The last word may be several where it is not known: a bracket behind it would say that it is one.
-  test: args => readTest(args, args.at(-1) !== null),
+  test: args => readTest(args, true),
   '[': args => readTest(args.slice(0, -1), args.at(-1) === ']'),
   printf: args => {
     const [first, name] = args

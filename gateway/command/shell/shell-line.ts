@@ -98,7 +98,8 @@ class LineReading {
     // Several words may come of one: what follows it is not where it seems to be.
     const many = args.findIndex(word => word.isMany)
     const known: Argument[] = args.map((word, index) => (many !== -1 && index >= many ? null : word.text))
-    this.#run([program.text, ...known], depth)
+    // One more that is not known, so that a single word is not taken for what may be several.
+    this.#run([program.text, ...known, ...(many === -1 ? [] : [null])], depth)
   }
 
   #run(argv: readonly Argument[], depth: number): void {
@@ -157,6 +158,7 @@ function behaviourOf(program: string, args: readonly Argument[]): Behaviour {
   if (wrapped !== null) return wrapped
   if (OTHER_SHELLS.has(name)) return doubt(`${name} runs what follows it in some shells`)
   if (program.startsWith('-')) return doubt('an option stands where a program should')
+  if (program.startsWith('=')) return doubt('zsh puts a path in place of a name after =')
   if (INTERPRETERS.has(name) || INTERPRETER_NAME.test(name)) {
     return onlyTells(name, args) ? plain : doubt(`${name} runs what is not in the line, or can`)
   }

@@ -82,8 +82,10 @@ class ShellReader {
     for (;;) {
       this.#in.skipBlanks()
       const word = this.#keyword()
-      if (word === '!') this.#in.at += 1
-      else if (word === 'time') {
+      if (word === '!') {
+        this.#in.at += 1
+        if (this.#in.peek() === '(') throw new ShellDoubt('!( ) is a pattern to ksh')
+      } else if (word === 'time') {
         this.#in.at += 4
         this.#in.skipBlanks()
         if (/^-p(?=[ \t\n;&|]|$)/.test(this.#in.peek(3))) this.#in.at += 2

@@ -1,10 +1,11 @@
 // Mighty programs that are only asked for what they know, and programs that let whoever sits at the terminal run others.
+import { areKnown } from './behaviour.ts'
 import type { Argument } from './behaviour.ts'
 
 /** Words after which a program that could run anything only tells something: nothing in them names a file to write, or code to run. */
 const TELLS: Readonly<Record<string, RegExp>> = {
   docker:
-    /^(?:ps|images|version|info|inspect|logs|port|diff|history|top|network ls|volume ls|container ls|image ls)(?: (?:-a|-q|-n|--all|--quiet|--no-trunc|--tail=\d+|--since=\w+|--tail|--since|--timestamps|-t|[A-Za-z0-9][\w.:/-]*))*$/,
+    /^(?:ps|images|version|info|inspect|logs|port|diff|history|top|stats --no-stream|network ls|volume ls|container ls|image ls|compose (?:ps|logs|version|images|top|ls))(?: (?:-a|-q|-n|--all|--quiet|--no-trunc|--tail=\d+|--since=\w+|--tail|--since|--timestamps|-t|[A-Za-z0-9][\w.:/-]*))*$/,
   crontab: /^-l$/,
   dpkg: /^(?:-l|-L|-s|--list|--status|--listfiles)(?: [a-z0-9][\w.+:*-]*)*$/,
   rpm: /^-q[ail]*(?: [A-Za-z0-9][\w.+-]*)*$/,
@@ -25,7 +26,15 @@ const TELLS_AS: Readonly<Record<string, string>> = { podman: 'docker', nerdctl: 
 export function onlyTells(name: string, args: readonly Argument[]): boolean {
   if (args.length === 1 && (args[0] === '--version' || args[0] === '--help')) return true
   const known = TELLS[TELLS_AS[name] ?? name]
-  return known !== undefined && !args.includes(null) && known.test(args.join(' '))
+  return known !== undefined && areKnown(args) && known.test((known === TELLS['docker'] ? withoutTemplates(args) : args).join(' '))
+}
+
+/** After the command, how docker shows things and which of them: templates and filters, which run nothing. */
+function withoutTemplates(args: readonly string[]): readonly string[] {
+  const [command = '', ...more] = args
+  const isValue = (at: number): boolean => /^(?:--format|--filter|-f)$/.test(more[at - 1] ?? '')
+  const isLogs = command === 'logs' || command === 'compose'
+  return isLogs ? args : [command, ...more.filter((arg, at) => !isValue(at) && !/^(?:--format|--filter)(?:=.*)?$|^-f$/s.test(arg))]
 }
 
 /** Programs that open a pager on a terminal, and a pager runs what is typed. By the words that do so; null = whatever the words. */

@@ -164,8 +164,8 @@ export class WordReader {
       return
     }
     this.at += 1 + name.length
-    // "$@" is many words even in quotes.
-    made.unknown(isQuoted && name !== '@')
+    // "$@" is many words even in quotes; a status, a count and a number of a process are one without.
+    made.unknown((isQuoted && name !== '@') || '?#$'.includes(name))
   }
 
   /** `${…}`: only forms that run nothing and compute nothing. */
