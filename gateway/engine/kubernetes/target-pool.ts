@@ -53,8 +53,11 @@ export class TargetPool {
 
   /** A connection of its own for one request. */
   async #connection(signal: AbortSignal): Promise<TargetConnection> {
-    if (this.#count >= (this.#settings.maxConnections ?? MAX_CONNECTIONS)) {
-      await this.#room(signal)
+    const { answerMs, maxConnections = MAX_CONNECTIONS } = this.#settings
+    const untilMs = performance.now() + answerMs
+    while (this.#count >= maxConnections) {
+      await this.#room(signal, untilMs)
+      // Somebody who came just now may have been faster.
       const kept = this.#free.pop()
       if (kept !== undefined) return kept
     }
@@ -92,20 +95,32 @@ export class TargetPool {
     this.#waiting.shift()?.()
   }
 
-  /** Until a connection is free, or there is room for another. */
-  #room(signal: AbortSignal): Promise<void> {
+  /** Until a connection is free, or there is room for another. @throws {Error} when there is neither in time. */
+  #room(signal: AbortSignal, untilMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        signal.removeEventListener('abort', leave)
-        resolve()
-      }
-      const leave = (): void => {
+      const forget = (): void => {
+        clearTimeout(late)
+        signal.removeEventListener('abort', give)
         const place = this.#waiting.indexOf(enter)
         if (place !== -1) this.#waiting.splice(place, 1)
-        reject(new Error('the request was given up'))
       }
+      const enter = (): void => {
+        forget()
+        resolve()
+      }
+      const give = (): void => {
+        forget()
+        reject(Object.assign(new Error('the request was given up'), { code: 'ABORT_ERR' }))
+      }
+      const late = setTimeout(
+        () => {
+          forget()
+          reject(Object.assign(new Error('no connection was free in time'), { code: 'ETIMEDOUT' }))
+        },
+        Math.max(0, untilMs - performance.now()),
+      )
       this.#waiting.push(enter)
-      signal.addEventListener('abort', leave, { once: true })
+      signal.addEventListener('abort', give, { once: true })
     })
   }
 }

@@ -225,6 +225,15 @@ describe('connections to an API server', () => {
     )
   })
 
+  it('are not waited for without end: who finds none free in time is told, and the server never hears of it', async () => {
+    const world = await worldThat((_, socket) => void socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'))
+    const pool = poolTo(world, { maxConnections: 1, answerMs: 200 })
+    const watch = await pool.ask(question('/watch'), never)
+    await assert.rejects(ask(pool, '/late'), { code: 'ETIMEDOUT' })
+    assert.deepEqual(world.seen, [[1, 'GET /watch']])
+    watch.destroy()
+  })
+
   it('hold back a server whose answer nobody takes, and go on with it', async () => {
     const size = 32 * 1_024 * 1_024
     const world = await worldThat((_, socket) => {
