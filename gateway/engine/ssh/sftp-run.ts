@@ -237,13 +237,12 @@ export class SftpRun {
     }
   }
 
-  async #refuse(id: number, text: string, status: number): Promise<void> {
+  #refuse(id: number, text: string, status: number): void {
     const [line = ''] = text.split('\n', 1)
     this.#said += 1
     // Clients show a refusal as "Permission denied"; the reason is said beside it.
     if (this.#said <= MAX_SAID) this.#output.say(line)
     this.#answers.insert(writeStatus(id, status, line))
-    await Promise.resolve()
   }
 
   async #fromTarget(upstream: ClientChannel): Promise<void> {
