@@ -5,33 +5,28 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { verifyRecording } from '../../gateway/record/verify-recording.ts'
 import { forgeriesOf, pageForgeriesOf } from './forgeries.ts'
-import { temporaryFolder } from './recordings.ts'
-import { recordingOf64K, verifyIn } from './tampering.ts'
-import type { Files } from './tampering.ts'
+import { recordingOf64K, sealedStage, verifyIn } from './tampering.ts'
+import type { Files, SealedStage } from './tampering.ts'
 
 const SHARE = 64
 
-let root: string
-let remove: () => void
-let good: Files
-let key: string
+let stage: SealedStage
 before(async () => {
-  ;({ dir: root, remove } = temporaryFolder())
-  ;({ files: good, key } = await recordingOf64K(path.join(root, 'sealed')))
+  stage = await sealedStage()
 })
-after(() => remove())
+after(() => stage.remove())
 
 describe('a forger without the key', () => {
   let other: Files
-  before(async () => void ({ files: other } = await recordingOf64K(path.join(root, 'other'), 'goodbye')))
+  before(async () => void ({ files: other } = await recordingOf64K(path.join(stage.dir, 'other'), 'goodbye')))
 
   it('cannot write any line, note, statement or file in another way, or put another in its place', async () => {
     let forged = 0
-    for (const { what, files } of forgeriesOf(good, other)) {
+    for (const { what, files } of forgeriesOf(stage.files, other)) {
       // Of the many lines a share, another one each time; of everything else all.
       if (what.startsWith('line ') && Math.random() * SHARE > 2) continue
       forged += 1
-      const report = await verifyIn(files, forged % 2 === 0 ? key : undefined)
+      const report = await verifyIn(files, forged % 2 === 0 ? stage.key : undefined)
       assert.equal(report.verdict, 'tampered', what)
       assert.ok(report.wrong.length > 0 && report.wrong.length <= 101, what)
     }
@@ -39,11 +34,11 @@ describe('a forger without the key', () => {
   })
 
   it('cannot have a page show anything else, alone and by itself', async () => {
-    const file = path.join(root, 'page.html')
-    for (const { what, page } of pageForgeriesOf(good['replay.html']!.toString(), other['replay.html']!.toString())) {
-      assert.notEqual(page, good['replay.html']!.toString(), what)
+    const file = path.join(stage.dir, 'page.html')
+    for (const { what, page } of pageForgeriesOf(stage.files['replay.html']!.toString(), other['replay.html']!.toString())) {
+      assert.notEqual(page, stage.files['replay.html']!.toString(), what)
       writeFileSync(file, page)
-      for (const given of [{ key }, {}]) {
+      for (const given of [{ key: stage.key }, {}]) {
         const verdict = await verifyRecording(file, given).then(
           report => report.verdict,
           (error: unknown) => (error as { code: string }).code,

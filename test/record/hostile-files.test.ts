@@ -5,19 +5,14 @@ import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { verifyRecording } from '../../gateway/record/verify-recording.ts'
-import { temporaryFolder } from './recordings.ts'
-import { recordingOf64K, verifyIn } from './tampering.ts'
-import type { Files } from './tampering.ts'
+import { sealedStage, verifyIn } from './tampering.ts'
+import type { Files, SealedStage } from './tampering.ts'
 
-let root: string
-let remove: () => void
-let good: Files
-let key: string
+let stage: SealedStage
 before(async () => {
-  ;({ dir: root, remove } = temporaryFolder())
-  ;({ files: good, key } = await recordingOf64K(path.join(root, 'sealed')))
+  stage = await sealedStage()
 })
-after(() => remove())
+after(() => stage.remove())
 
 describe('files that were made to keep whoever verifies them busy', () => {
   const MiB = 1024 * 1024
@@ -35,7 +30,7 @@ describe('files that were made to keep whoever verifies them busy', () => {
   for (const [what, files] of Object.entries(hostile))
     it(`do not: ${what}`, async () => {
       const started = process.cpuUsage()
-      const { verdict, wrong } = await verifyIn({ ...good, ...files }, key)
+      const { verdict, wrong } = await verifyIn({ ...stage.files, ...files }, stage.key)
       const { user, system } = process.cpuUsage(started)
       assert.equal(verdict, 'tampered')
       assert.ok(wrong.length <= 101 && wrong.join('').length < 64 * 1024, 'it says too much')
@@ -43,25 +38,28 @@ describe('files that were made to keep whoever verifies them busy', () => {
     })
 
   it('do not: the same checkpoint a hundred thousand times', async () => {
-    const note = good['checkpoint']!
-    const { verdict, wrong } = await verifyIn({ ...good, checkpoints: Buffer.concat(Array.from({ length: 100_000 }, () => note)) }, key)
+    const note = stage.files['checkpoint']!
+    const { verdict, wrong } = await verifyIn(
+      { ...stage.files, checkpoints: Buffer.concat(Array.from({ length: 100_000 }, () => note)) },
+      stage.key,
+    )
     assert.equal(verdict, 'tampered')
     assert.ok(wrong.length <= 101)
   })
 
   it('do not: a log that names more terminals than there can be', async () => {
-    const opening = good['events.jsonl']!.toString('utf8').match(/[^\n]*\n/)![0]
+    const opening = stage.files['events.jsonl']!.toString('utf8').match(/[^\n]*\n/)![0]
     const named = Array.from(
       { length: 120_000 },
       (_, at) => `{"seq":${at + 2},"at":"","ms":1,"session":"s","kind":"file","operation":"terminal-open","path":"sessions/${at}.cast"}\n`,
     )
-    const { verdict, wrong } = await verifyIn({ ...good, 'events.jsonl': Buffer.from(opening + named.join('')) }, key)
+    const { verdict, wrong } = await verifyIn({ ...stage.files, 'events.jsonl': Buffer.from(opening + named.join('')) }, stage.key)
     assert.equal(verdict, 'tampered')
     assert.ok(wrong.some(line => line.endsWith('it names a terminal that no recording can have')) || wrong.length === 101)
   })
 
   it('do not: pipes and links among the pieces of a bucket’s copy', async () => {
-    const dir = path.join(root, 'shipped')
+    const dir = path.join(stage.dir, 'shipped')
     mkdirSync(path.join(dir, 'events'), { recursive: true })
     const piece = path.join(dir, 'events', `000000000001-000000000003.${'a'.repeat(64)}.jsonl`)
     execFileSync('mkfifo', [piece])

@@ -6,7 +6,7 @@ import { recordingFiles } from '../../gateway/record/layout.ts'
 import { verifySource } from '../../gateway/record/verify-recording.ts'
 import type { VerifyReport } from '../../gateway/record/verify-report.ts'
 import fs from 'node:fs'
-import { commandOf, logIn, tellStory } from './recordings.ts'
+import { commandOf, logIn, tellStory, temporaryFolder } from './recordings.ts'
 
 export type Files = Readonly<Record<string, Buffer>>
 
@@ -30,6 +30,19 @@ export async function recordingOf64K(dir: string, word = 'hello'): Promise<{ fil
     if (padding === 0 && left > 2 * ROOM) statements += Math.max(1, Math.floor((left - 2 * ROOM) / 700))
     else padding += Math.max(1, left - (padding === 0 ? ROOM : 32))
   }
+}
+
+export interface SealedStage {
+  /** A folder of the tests. */
+  readonly dir: string
+  readonly files: Files
+  readonly key: string
+  remove(): void
+}
+
+export async function sealedStage(): Promise<SealedStage> {
+  const { dir, remove } = temporaryFolder()
+  return { dir, ...(await recordingOf64K(path.join(dir, 'sealed'))), remove }
 }
 
 async function seal(dir: string, statements: number, padding: number, word: string): Promise<{ files: Files; key: string }> {
